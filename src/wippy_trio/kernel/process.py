@@ -1,0 +1,182 @@
+"""One life: a number, a body, a nursery, and exactly one exit.
+
+The whole life of a process is one ``async with trio.open_nursery()``. That nursery's
+own cancel scope is the process's scope; there is no second one. Host calls and the
+tasks of a Python body run in it, so none of them can outlive the process.
+
+`Process.end` is a plain function, and the first caller wins. In this order it records
+the exit, tells the body (which runs no further instruction), runs the clean-ups,
+releases names, tells watchers and partners, and cancels the scope. Cancelling the
+scope alone would not do: a Lua body would run on in the same slice.
+
+A process is *admitted* before its life task exists. One that ends before its host gets
+round to open its nursery never has one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+from wippy_trio.kernel.exit import Exit, exit_of_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from wippy_trio.kernel.context import Context
+    from wippy_trio.kernel.events import Event
+    from wippy_trio.kernel.host import Host
+    from wippy_trio.kernel.pid import Pid
+
+__all__ = ["Body", "Process"]
+
+
+class Body(Protocol):
+    """What runs in a process: a Lua program, a Python coroutine function."""
+
+    def admit(self, process: Process) -> None:
+        """Take the process in, at its birth."""
+        ...
+
+    async def run(self, process: Process) -> Any:
+        """Run in the life task; what it returns is the process's result.
+
+        A body that runs elsewhere sleeps here until the scope is cancelled.
+        """
+        ...
+
+    def drop(self, process: Process) -> None:
+        """Forget the process; no instruction of it runs from now on."""
+        ...
+
+    def deliver(self, process: Process, event: Event) -> None:
+        """Take an event into the process's mailbox."""
+        ...
+
+
+class Process:
+    """Hold one isolated life of this node."""
+
+    __slots__ = (
+        "__weakref__",
+        "_cleanups",
+        "_early",
+        "body",
+        "context",
+        "entry",
+        "exit",
+        "host",
+        "lazy",
+        "nursery",
+        "pid",
+        "trap_links",
+    )
+
+    def __init__(
+        self,
+        pid: Pid,
+        host: Host,
+        body: Body,
+        *,
+        entry: str = "",
+        context: Context,
+        lazy: bool = False,
+    ) -> None:
+        """Describe a life; `Node.admit` makes it exist.
+
+        Args:
+          pid: Its name.
+          host: Where it runs.
+          body: What runs in it.
+          entry: The registry id of its definition, for people.
+          context: What it inherits.
+          lazy: Open the nursery at the first host call only.
+        """
+        self.pid = pid
+        self.host = host
+        self.body = body
+        self.entry = entry
+        self.context = context
+        self.lazy = lazy
+        self.exit: Exit | None = None
+        self.trap_links = False
+        self.nursery: trio.Nursery | None = None
+        self._early: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] | None
+        self._early = None
+        self._cleanups: list[Callable[[], None]] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.exit is None
+
+    def start_soon(self, fn: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Start a task that ends with this process; before birth is over it waits."""
+        if self.exit is not None:
+            return
+        if self.nursery is not None:
+            self.nursery.start_soon(fn, *args)
+            return
+        if self._early is None:
+            self._early = []
+            if self.lazy:
+                self.host.nurse(self)
+        self._early.append((fn, args))
+
+    def on_end(self, cleanup: Callable[[], None]) -> Callable[[], None]:
+        """Register a plain function for the end; the last one runs first.
+
+        Returns:
+          A function that takes the registration back.
+        """
+        if self._cleanups is None:
+            self._cleanups = []
+        cleanups = self._cleanups
+        cleanups.append(cleanup)
+
+        def withdraw() -> None:
+            if cleanup in cleanups:
+                cleanups.remove(cleanup)
+
+        return withdraw
+
+    def end(self, exit: Exit) -> bool:  # noqa: A002 - the field's word
+        """End this process; the first caller wins.
+
+        Returns:
+          Whether this call was the one.
+        """
+        if self.exit is not None:
+            return False
+        self.exit = exit
+        self.body.drop(self)
+        if self._cleanups:
+            for cleanup in reversed(self._cleanups):
+                cleanup()
+            self._cleanups = None
+        self._early = None
+        self.host.node.ended(self, exit)
+        if self.nursery is not None:
+            self.nursery.cancel_scope.cancel()
+        return True
+
+    async def live(self) -> None:
+        """Be the life task: open the nursery, run the body, close it again."""
+        if self.exit is not None:
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                self.nursery = nursery
+                for fn, args in self._early or ():
+                    nursery.start_soon(fn, *args)
+                self._early = None
+                value = await self.body.run(self)
+                self.end(Exit.normal(self.pid, value))
+        except Exception as error:  # noqa: BLE001 - becomes the exit
+            self.end(exit_of_exception(self.pid, error))
+        except BaseException:
+            self.end(Exit.shutdown(self.pid))
+            raise
+        finally:
+            self.nursery = None
