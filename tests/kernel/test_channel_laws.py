@@ -42,6 +42,15 @@ CANCELLED_WITH_THE_SEND = Script(
 )
 """A parked select is cancelled in the tick in which a send completed it."""
 
+CHILD_CANCELLED_WITH_THE_SEND = Script(
+    (0,),
+    (
+        (Act("start", arms=(Arm(0), Arm(EVENT))),),
+        (Act("send", channel=0), Act("cancel")),
+    ),
+)
+"""The same with a child to wait for, which is where the shield is needed."""
+
 CANCELLED_BEFORE_THE_SEND = Script(
     (0, 0),
     (
@@ -73,6 +82,7 @@ SENDERS_AT_CLOSE = Script(
 @given(scripts())
 @example(READY_TOGETHER)
 @example(CANCELLED_WITH_THE_SEND)
+@example(CHILD_CANCELLED_WITH_THE_SEND)
 @example(CANCELLED_BEFORE_THE_SEND)
 @example(CLOSED_WITH_THE_SEND)
 @example(SENDERS_AT_CLOSE)
