@@ -4,10 +4,10 @@ local time = require("time")
 local function main(ticks: integer, period_ms: integer): integer
     local started = time.now()
     local ticker = time.ticker(period_ms * time.MILLISECOND)
-    local channel = ticker:channel()
+    local due = ticker:channel()
     local latest = 0
     for tick = 1, ticks do
-        channel:receive()
+        due:receive()
         local late = time.now():sub(started):milliseconds() - tick * period_ms
         latest = math.max(latest, late)
     end

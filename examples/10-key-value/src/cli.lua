@@ -10,10 +10,10 @@ local function main(): (integer?, any)
 
     local lua = store.get("lua")
     io.print("lua was born in " .. lua.born)
-    io.print("cobol is", store.get("cobol"))
+    io.print("cobol is", (store.get("cobol")))
 
-    io.print("basic deleted:", store.delete("basic"))
-    io.print("and again:", store.delete("basic"))
+    io.print("basic deleted:", (store.delete("basic")))
+    io.print("and again:", (store.delete("basic")))
 
     local previous = store.set("python", { born = 1989, typed = true })
     io.print("python was said to be of " .. previous.born)

@@ -1,0 +1,42 @@
+"""Sphinx configuration: Furo, Markdown, warnings are errors, no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wippy_trio import __version__
+
+project = "wippy-trio"
+author = "the wippy-trio authors"
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
+extensions += ["sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+suppress_warnings = ["toc.empty_glob"]  # a shelf may stand empty for a while
+default_role = "code"
+highlight_language = "text"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = f"wippy-trio {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {"navigation_with_keys": True}
+html_copy_source = False
+
+
+def setup(app: Any) -> None:
+    """Keep a fence marked ``mermaid`` readable: as its text, without a lexer."""
+    from pygments.lexers.special import TextLexer  # noqa: PLC0415 - only for Sphinx
+
+    app.add_lexer("mermaid", TextLexer)

@@ -1,0 +1,46 @@
+"""Every folder here is a tiny application; it must print its ``expected.txt``.
+
+The first line of an ``arguments.txt``, if there is one, replaces ``app:main`` and may
+add arguments; ``stdin.txt`` is its input, ``exit.txt`` the exit code when not 0.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+APPLICATIONS = sorted(path.parent for path in HERE.glob("*/expected.txt"))
+
+
+def text_of(path: Path, default: str) -> str:
+    return path.read_text("utf-8") if path.is_file() else default
+
+
+def test_every_folder_is_run() -> None:
+    """A folder without an ``expected.txt`` would be forgotten silently."""
+    folders = {path.parent for path in HERE.glob("*/**/_index.yaml")}
+    tops = {HERE / path.relative_to(HERE).parts[0] for path in folders}
+    assert tops == set(APPLICATIONS)
+
+
+@pytest.mark.parametrize("folder", APPLICATIONS, ids=lambda path: path.name)
+def test_application_prints_what_it_should(folder: Path) -> None:
+    """Run as a user does: a fresh Python, the folder as working directory."""
+    arguments = shlex.split(text_of(folder / "arguments.txt", "app:main"))
+    outcome = subprocess.run(
+        [sys.executable, "-m", "wippy_trio", "run", "-x", *arguments],
+        cwd=folder,
+        input=text_of(folder / "stdin.txt", ""),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    expected = text_of(folder / "expected.txt", "")
+    assert outcome.stdout == expected, outcome.stderr
+    assert outcome.returncode == int(text_of(folder / "exit.txt", "0")), outcome.stderr
