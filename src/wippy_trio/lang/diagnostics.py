@@ -1,0 +1,159 @@
+"""What the language says about a source: diagnostics and how they are printed.
+
+A position is a byte offset while a source is worked on; only a diagnostic has lines
+and columns. Both are 1-based, and a column counts characters of the UTF-8 text: a tab
+is one there and widens only when it is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import Literal, NamedTuple
+
+from wippy_trio.errors import InvalidError
+
+__all__ = [
+    "Diagnostic",
+    "Lines",
+    "LuaSyntaxError",
+    "Severity",
+    "render",
+    "syntax_error",
+]
+
+Severity = Literal["error", "warning", "hint"]
+
+_NEWLINE = re.compile(r"\r\n|\n\r|\n|\r")
+
+
+class Diagnostic(NamedTuple):
+    """One finding in one source.
+
+    Source: types 3.8.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    line: int
+    column: int
+    end: tuple[int, int]
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+
+class Lines:
+    """Turn offsets of a source into lines and columns.
+
+    Args:
+      text: The source, one character for each byte (latin-1).
+    """
+
+    __slots__ = ("_breaks", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._breaks = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+
+    def line(self, offset: int) -> int:
+        """Return the 1-based line of an offset."""
+        return bisect_right(self._breaks, offset)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the 1-based line and column of an offset."""
+        line = bisect_right(self._breaks, offset)
+        before = self.text[self._breaks[line - 1] : offset]
+        return line, len(_decode(before)) + 1
+
+    def content(self, line: int) -> str:
+        """Return the text of a line without its end."""
+        start = self._breaks[line - 1]
+        end = self._breaks[line] if line < len(self._breaks) else len(self.text)
+        return _decode(self.text[start:end].rstrip("\r\n"))
+
+    def diagnostic(
+        self,
+        code: str,
+        severity: Severity,
+        message: str,
+        start: int,
+        end: int,
+        *,
+        help: str | None = None,  # noqa: A002 - the field's own name
+    ) -> Diagnostic:
+        """Build the diagnostic of a span of the source."""
+        line, column = self.position(start)
+        stop = self.position(max(end, start))
+        return Diagnostic(code, severity, message, line, column, stop, (), help)
+
+
+class LuaSyntaxError(InvalidError):
+    """A source is not in the language.
+
+    ``str()`` of it is the rendered block, ``diagnostic`` the finding itself.
+
+    Args:
+      diagnostic: The finding, code ``P0001``.
+      name: The chunk's name, for the arrow line.
+      source: The line it stands in, if the source is at hand.
+    """
+
+    def __init__(
+        self, diagnostic: Diagnostic, name: str, source: str | None = None
+    ) -> None:
+        super().__init__(render(diagnostic, name, source))
+        self.diagnostic = diagnostic
+        self.name = name
+
+
+def syntax_error(
+    lines: Lines, name: str, message: str, start: int, end: int
+) -> LuaSyntaxError:
+    """Build the error of a span that is not in the language."""
+    found = lines.diagnostic("P0001", "error", message, start, end)
+    return LuaSyntaxError(found, name, lines.content(found.line))
+
+
+def render(diagnostic: Diagnostic, name: str, source: str | None = None) -> str:
+    """Print a diagnostic as a block for a terminal.
+
+    Args:
+      diagnostic: What was found.
+      name: The file or entry it was found in.
+      source: The text of its line; without it the result is one line.
+
+    Returns:
+      The block without a final newline.
+
+    Source: types 1.12, 3.8.
+    """
+    if source is None:
+        place = f"{name}:{diagnostic.line}:{diagnostic.column}"
+        return f"{place}: {diagnostic.message}"
+    number = str(diagnostic.line)
+    margin = " " * (len(number) + 2)
+    before = source[: diagnostic.column - 1]
+    last = len(source) + 1
+    if diagnostic.end[0] == diagnostic.line:
+        last = min(last, diagnostic.end[1])
+    marked = source[diagnostic.column - 1 : last - 1]
+    indent = len(before.expandtabs(8))
+    width = max(1, len((before + marked).expandtabs(8)) - indent)
+    shown = [
+        f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}",
+        f"{margin[1:]}--> {name}:{diagnostic.line}:{diagnostic.column}",
+        f"{margin}|",
+        f" {number} | {source.expandtabs(8)}".rstrip(),
+        f"{margin}| {' ' * indent}{'^' * width}",
+    ]
+    shown.extend(f"{margin}= note: {note}" for note in diagnostic.notes)
+    if diagnostic.help is not None:
+        shown.append(f"{margin}= help: {diagnostic.help}")
+    return "\n".join(shown)
+
+
+def _decode(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("latin-1").decode("utf-8", "replace")
