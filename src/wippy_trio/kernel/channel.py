@@ -243,6 +243,13 @@ class Channel(Generic[T]):
         """Whether it is closed; values may still be in the buffer."""
         return self._closed
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a receiver is parked: a send would hand its value over now."""
+        return any(
+            not offer.is_send and not offer.claim.taken for offer in self._offers
+        )
+
     def statistics(self) -> ChannelStatistics:
         """Count what is buffered and who waits."""
         waiting = [offer.is_send for offer in self._offers if not offer.claim.taken]
