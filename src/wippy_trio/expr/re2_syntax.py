@@ -106,11 +106,16 @@ _POSIX: dict[str, Ranges] = {
 }
 _CONTROL = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
 _PLACES = {"A": "begin_text", "z": "end_text", "b": "word", "B": "not_word"}
-_CATEGORIES = frozenset(
-    [*"CLMNPSZ", "Cc", "Cf", "Co", "Cs", "Ll", "Lm", "Lo", "Lt", "Lu", "Mc", "Me", "Mn"]
-    + ["Nd", "Nl", "No", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm"]
-    + ["So", "Zl", "Zp", "Zs"]
-)
+# General categories: a first letter, and the second ones that count under it.
+_CATEGORIES = {
+    "C": "cfos",
+    "L": "lmotu",
+    "M": "cen",
+    "N": "dlo",
+    "P": "cdefios",
+    "S": "ckmo",
+    "Z": "lps",
+}
 _OCTAL = "01234567"
 _HEX = "0123456789abcdefABCDEF"
 
@@ -534,13 +539,11 @@ def _unicode_class(name: str, piece: str) -> Ranges:
     """Collect the characters of a general category; scripts are not known here."""
     if name == "Any":
         return ANY.ranges
-    if name not in _CATEGORIES:
+    seconds = _CATEGORIES.get(name[:1], "")
+    wanted = {name[:1] + second for second in name[1:] or seconds}
+    if len(name) > 2 or not seconds or name[1:] not in seconds:
         _fail("invalid character class range", piece)
     category = unicodedata.category
     return _united(
-        [
-            (code, code)
-            for code in range(_TOP + 1)
-            if category(chr(code)).startswith(name)
-        ]
+        [(code, code) for code in range(_TOP + 1) if category(chr(code)) in wanted]
     )
