@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+import threading
+from typing import TYPE_CHECKING, TypeVar
 
 from wippy_trio.lang.diagnostics import Lines, syntax_error
 from wippy_trio.lang.lexer import complaint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wippy_trio.lang.diagnostics import LuaSyntaxError
     from wippy_trio.lang.lexer import Tokens
     from wippy_trio.lang.syntax import (
         Assign,
         Binding,
+        Call,
         Cast,
         Expression,
         Function,
         Index,
         Interface,
         Loop,
+        MethodCall,
         Name,
         NonNil,
         Table,
@@ -27,25 +33,34 @@ if TYPE_CHECKING:
         TypeOf,
     )
 
-__all__ = ["DEPTH_LIMIT", "Cursor", "Notes"]
+__all__ = ["DEPTH_LIMIT", "Cursor", "Notes", "with_room"]
+
+T = TypeVar("T")
 
 DEPTH_LIMIT = 195
 """Levels of nesting that a source may have, counted as the virtual machine counts."""
 
+_FRAMES = 12 * DEPTH_LIMIT
+_room = threading.Lock()
+
 
 class Notes:
-    """What the parser met that a translator has to touch, in order of their ends.
+    """What the parser met that a translator has to touch.
+
+    What stands inside a type is among it: a translator skips what lies in removed text.
 
     Attributes:
       removed: Spans of annotations.
       dropped: Spans of statements that only declare types.
       casts: Casts and assertions, inner ones first.
       globals: Names that no variable in scope has, each with the inner type it names.
-      assigned: The names among them that are assigned, by where they stand.
+      assigned: The names among them that are assigned, by where they stand; empty for a
+        name that begins the dotted name of a function.
       keys: Indexed targets and keyed fields whose key is a name or a dotted path.
       emptied: Assignments of a plain ``nil`` to one field or element.
       objects: Constructors of named fields that may all be nil.
       typeofs: ``typeof`` as an expression.
+      tails: Calls that are all that a ``return`` returns.
       functions: All functions, inner ones first; the last is the chunk.
       aliases: Declarations of types, in order.
     """
@@ -61,6 +76,7 @@ class Notes:
         "keys",
         "objects",
         "removed",
+        "tails",
         "typeofs",
     )
 
@@ -74,20 +90,28 @@ class Notes:
         self.emptied: list[Assign] = []
         self.objects: list[Table] = []
         self.typeofs: list[TypeOf] = []
+        self.tails: list[Call | MethodCall] = []
         self.functions: list[Function] = []
         self.aliases: list[TypeAlias | Interface] = []
 
-    def marks(self) -> list[int]:
-        """Return how long each list is, for ``forget``."""
-        return [len(part) for part in self._lists()]
 
-    def forget(self, marks: list[int]) -> None:
-        """Drop what was noted since ``marks``: it stands in text that goes anyway."""
-        for part, mark in zip(self._lists(), marks, strict=True):
-            del part[mark:]
+def with_room(work: Callable[[], T]) -> T:
+    """Call a function that recurses as deeply as ``DEPTH_LIMIT`` allows.
 
-    def _lists(self) -> list[list[object]]:
-        return [getattr(self, name) for name in self.__slots__ if name != "assigned"]
+    Nothing is changed unless the caller is nested deeply itself. The limit of Python
+    belongs to all threads: one at a time may raise it, and whoever else runs into it
+    meanwhile comes here as well. The work is begun anew.
+    """
+    try:
+        return work()
+    except RecursionError:
+        with _room:
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(limit + _FRAMES)
+            try:
+                return work()
+            finally:
+                sys.setrecursionlimit(limit)
 
 
 class Cursor:

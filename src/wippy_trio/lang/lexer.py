@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
+from wippy_trio.lang.strings import escape_fault
+
 __all__ = ["CONTEXTUAL", "KEYWORDS", "Tokens", "complaint", "tokenize"]
 
 _WORDS = """
@@ -91,6 +93,8 @@ class _Kinds(dict[str, str]):
             kind = "name"
         elif first in "\"'":
             kind = "string" if _CLOSED.fullmatch(text) else "bad"
+            if "\\" in text and escape_fault(text):
+                kind = "bad"
         elif first == "[":
             level = text.find("[", 1) - 1
             closing = "]" + "=" * level + "]"
@@ -158,6 +162,8 @@ def complaint(text: str) -> tuple[str, int]:
     """Say what is wrong with a bad token, and how long its mark should be."""
     first = text[0]
     if first in "\"'":
+        if _CLOSED.fullmatch(text):
+            return escape_fault(text), len(text)
         return "unfinished string", 1
     if text.startswith("--["):
         return "unfinished long comment", 2

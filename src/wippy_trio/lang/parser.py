@@ -9,11 +9,9 @@ a source needs no second walk over the tree.
 
 from __future__ import annotations
 
-import sys
-import threading
 from typing import TYPE_CHECKING
 
-from wippy_trio.lang.cursor import DEPTH_LIMIT, Notes
+from wippy_trio.lang.cursor import DEPTH_LIMIT, Notes, with_room
 from wippy_trio.lang.expression_parser import ExpressionParser, is_path
 from wippy_trio.lang.lexer import CONTEXTUAL, Tokens, tokenize
 from wippy_trio.lang.syntax import (
@@ -60,8 +58,6 @@ __all__ = ["Chunk", "parse", "read_source"]
 
 _KEY = CONTEXTUAL | {"name"}
 _BLOCK_END = frozenset(("end", "else", "elseif", "until", "eof"))
-_FRAMES = 12 * DEPTH_LIMIT
-_deep = threading.Lock()
 
 
 class Chunk:
@@ -113,18 +109,7 @@ def parse(source: bytes, name: str) -> Chunk:
       LuaSyntaxError: The source is not in the language; the first error is told.
     """
     text = read_source(source)
-    try:
-        return _Parser(tokenize(text), name).chunk()
-    except RecursionError:
-        # The caller is nested deeply itself. The limit belongs to all threads: one at a
-        # time may raise it, and whoever else runs into it meanwhile comes here as well.
-        with _deep:
-            limit = sys.getrecursionlimit()
-            sys.setrecursionlimit(limit + _FRAMES)
-            try:
-                return _Parser(tokenize(text), name).chunk()
-            finally:
-                sys.setrecursionlimit(limit)
+    return with_room(lambda: _Parser(tokenize(text), name).chunk())
 
 
 class _Parser(ExpressionParser):
@@ -330,6 +315,8 @@ class _Parser(ExpressionParser):
         self.operations += 1
         if target is root:
             self._assign(root)
+        elif binding is GLOBAL:
+            self.notes.assigned[begin] = ""
         function = self.function_body(start, opening, method)
         return FunctionStatement(target, method, function, start, function.end)
 
@@ -560,6 +547,9 @@ class _Parser(ExpressionParser):
         if kind != ";" and kind not in _BLOCK_END:
             values = self.expressions()
             end = values[-1].end
+            only = values[0]
+            if isinstance(only, (Call, MethodCall)) and len(values) == 1:
+                self.notes.tails.append(only)
         if kinds[self.pos] == ";":
             self.pos += 1
         return Return(values, self.starts[pos], end)

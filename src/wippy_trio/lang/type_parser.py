@@ -439,12 +439,11 @@ class TypeParser(Cursor):
             return end
         raise self.unexpected("expected '>'")
 
-    def _step_aside(self) -> tuple[list[int], int, int, int]:
-        """Remember what is known, before an expression that will not be run."""
-        return self.notes.marks(), self.calls, self.operations, len(self.loops)
+    def _step_aside(self) -> tuple[int, int, int]:
+        """Remember what is counted, before an expression that will not be run."""
+        return self.calls, self.operations, len(self.loops)
 
-    def _step_back(self, before: tuple[list[int], int, int, int]) -> None:
-        """Forget what was noted inside that expression."""
-        marks, self.calls, self.operations, loops = before
-        self.notes.forget(marks)
+    def _step_back(self, before: tuple[int, int, int]) -> None:
+        """Take back what that expression counted for."""
+        self.calls, self.operations, loops = before
         del self.loops[loops:]
