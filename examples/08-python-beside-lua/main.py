@@ -10,19 +10,21 @@ import trio
 import wippy_trio
 
 if TYPE_CHECKING:
-    from wippy_trio.kernel import ProcessContext
+    from wippy_trio.kernel import PythonContext
 
 TITLES = ["Structured Concurrency", "What is an Actor?", "  Let it crash!  "]
 
 
-async def store(process: ProcessContext, wanted: int) -> dict[str, str]:
+async def store(process: PythonContext, wanted: int) -> dict[str, str]:
     """Keep pages until there are enough; the pages are the result."""
     pages: dict[str, str] = {}
-    while len(pages) < wanted:
-        message = await process.inbox.receive()
-        page = message.value
+    async for message in process.inbox:
+        (page,) = message.open()
         pages[page["address"]] = page["title"].strip()
-        process.send(message.sender, "kept")
+        if message.sender is not None:
+            process.send(message.sender, "kept")
+        if len(pages) == wanted:
+            break
     return pages
 
 

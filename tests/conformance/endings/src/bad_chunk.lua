@@ -1,0 +1,1 @@
+error("chunk broke")
