@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         SqliteHistory,
     )
     from wippy_trio.registry.kinds import INTERNAL_KINDS, KINDS, known_kind, lua_kind
-    from wippy_trio.registry.link import Linked, link
+    from wippy_trio.registry.linking import Linked, link
     from wippy_trio.registry.override import Override, apply_overrides
     from wippy_trio.registry.paths import EntryPath, parse_path, put, set_at
     from wippy_trio.registry.patterns import (
@@ -72,7 +72,7 @@ _HOMES = {
     "graph": ("References", "levels", "order_changes"),
     "history": ("History", "MemoryHistory", "NilHistory", "SqliteHistory"),
     "kinds": ("INTERNAL_KINDS", "KINDS", "known_kind", "lua_kind"),
-    "link": ("Linked", "link"),
+    "linking": ("Linked", "link"),
     "override": ("Override", "apply_overrides"),
     "paths": ("EntryPath", "parse_path", "put", "set_at"),
     "patterns": (
