@@ -38,6 +38,7 @@ class Node:
         self.hosts: dict[str, Host] = {}
         self.processes: dict[int, Process] = {}
         self.observers: list[Callable[[str, Process], None]] = []
+        self.runtime: Any = None  # whoever runs this node; nothing here looks at it
         self._last = 0
 
     def number(self) -> int:

@@ -1,1 +1,96 @@
-"""The room `sdk`."""
+"""What the author of a Lua module or of an entry kind imports, ours and a stranger's.
+
+`LuaModule` makes a module, `method` tunes a handle's method, `current_process` tells for
+whom a function acts, `runtime_of` and `current_runtime` reach the running services,
+`EntryKind` and `Service` are the contract of an entry kind.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wippy_trio.errors import (
+        AlreadyExistsError,
+        CanceledError,
+        ConflictError,
+        Error,
+        InternalError,
+        InvalidError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitedError,
+        TimedOutError,
+        UnavailableError,
+    )
+    from wippy_trio.lua.functions import current_process
+    from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
+    from wippy_trio.sdk.method import method
+    from wippy_trio.sdk.module import LuaModule
+    from wippy_trio.sdk.runtime import (
+        Runtime,
+        check_permission,
+        current_runtime,
+        runtime_of,
+    )
+
+_HOME = {
+    **dict.fromkeys(
+        (
+            "AlreadyExistsError",
+            "CanceledError",
+            "ConflictError",
+            "Error",
+            "InternalError",
+            "InvalidError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "RateLimitedError",
+            "TimedOutError",
+            "UnavailableError",
+        ),
+        "wippy_trio.errors",
+    ),
+    "EntryKind": "wippy_trio.sdk.kind",
+    "LuaModule": "wippy_trio.sdk.module",
+    "Runtime": "wippy_trio.sdk.runtime",
+    "Service": "wippy_trio.sdk.kind",
+    "ServiceReport": "wippy_trio.sdk.kind",
+    "check_permission": "wippy_trio.sdk.runtime",
+    "current_process": "wippy_trio.lua.functions",
+    "current_runtime": "wippy_trio.sdk.runtime",
+    "method": "wippy_trio.sdk.method",
+    "runtime_of": "wippy_trio.sdk.runtime",
+}
+
+__all__ = [
+    "AlreadyExistsError",
+    "CanceledError",
+    "ConflictError",
+    "EntryKind",
+    "Error",
+    "InternalError",
+    "InvalidError",
+    "LuaModule",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitedError",
+    "Runtime",
+    "Service",
+    "ServiceReport",
+    "TimedOutError",
+    "UnavailableError",
+    "check_permission",
+    "current_process",
+    "current_runtime",
+    "method",
+    "runtime_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -1,0 +1,119 @@
+"""The body of a Lua process: entries into its VM, nothing else.
+
+One instance serves all processes of a VM. Python keeps no Lua object per process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from wippy_trio.kernel import Cancel, ExitEvent, LinkDown, Message
+from wippy_trio.lua import vm as door
+from wippy_trio.lua.codec import encode
+from wippy_trio.lua.vm import VmValue
+
+if TYPE_CHECKING:
+    from wippy_trio.errors import Error
+    from wippy_trio.kernel import Event, Process
+
+__all__ = ["LuaBody", "WireValues", "to_bytes"]
+
+
+def to_bytes(text: str) -> bytes:
+    """Turn a name, topic or id back into the bytes a program used."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+class WireValues:
+    """Carry payloads in the wire format until somebody reads them."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def open(self) -> tuple[Any, ...]:
+        """Decode the values."""
+        from wippy_trio.lua.codec import decode  # noqa: PLC0415 - only here
+
+        return decode(self.data)
+
+
+class LuaBody:
+    """Deliver to the processes of one VM."""
+
+    def __init__(self, vm: door.VM) -> None:
+        self.vm = vm
+        self.reporting: int | None = None
+        self._last_error: tuple[Error, bytes] | None = None
+
+    def admit(self, process: Process) -> None:
+        """Do nothing: the prelude gives birth in its own time."""
+
+    async def run(self, process: Process) -> None:
+        """Sleep: the program runs in the VM; its host calls run beside this."""
+        await trio.sleep_forever()
+
+    def drop(self, process: Process) -> None:
+        """Have the VM forget the process, unless the news came from there."""
+        number = process.pid.number
+        if number != self.reporting:
+            assert process.exit is not None
+            error = process.exit.error
+            self.vm.post(door.DROP, number, self.error_wire(error))
+
+    def error_wire(self, error: Error | None) -> bytes:
+        """Encode an error; several watchers of one exit get the same bytes."""
+        if self._last_error is not None and self._last_error[0] is error:
+            return self._last_error[1]
+        data = encode([error])
+        if error is not None:
+            self._last_error = (error, data)
+        return data
+
+    def deliver(self, process: Process, event: Event) -> None:
+        """Append the event to the VM's queue."""
+        vm, number = self.vm, process.pid.number
+        if isinstance(event, Message):
+            values = event.values
+            data = values.data if isinstance(values, WireValues) else encode(event.open())
+            sender = b"" if event.sender is None else str(event.sender).encode()
+            vm.post(door.MESSAGE, number, to_bytes(event.topic), sender, data)
+        elif isinstance(event, ExitEvent):
+            self._exit(number, event)
+        elif isinstance(event, LinkDown):
+            vm.post(
+                door.LINK_DOWN,
+                number,
+                to_bytes(str(event.exit.pid)),
+                event.at,
+                self.error_wire(event.exit.error),
+            )
+        elif isinstance(event, Cancel):
+            vm.post(
+                door.CANCEL,
+                number,
+                to_bytes(str(event.sender)),
+                event.at,
+                to_bytes(event.reason),
+            )
+
+    def _exit(self, number: int, event: ExitEvent) -> None:
+        ended, at = event.exit, event.at
+        sender = to_bytes(str(ended.pid))
+        value = ended.carried
+        if ended.error is not None:
+            wire = self.error_wire(ended.error)
+            self.vm.post(door.EXIT_ERROR, number, sender, at, wire)
+        elif isinstance(value, VmValue):
+            key = value.key_for(self.vm)
+            if key is not None:
+                self.vm.post(door.EXIT_KEPT, number, sender, at, key)
+            else:
+                self.vm.post(door.EXIT_WIRE, number, sender, at, value.wire())
+        elif value is None or isinstance(value, (bool, float, bytes)):
+            self.vm.post(door.EXIT_VALUE, number, sender, at, value)
+        else:
+            self.vm.post(door.EXIT_WIRE, number, sender, at, encode([value]))

@@ -1,0 +1,66 @@
+"""Compiled sources, by content: what a VM asks for when it has no prototype yet."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from wippy_trio.lang import compile_chunk
+
+if TYPE_CHECKING:
+    from wippy_trio.lang import Erased
+
+__all__ = ["Chunks"]
+
+
+class Chunks:
+    """Erase and keep the sources of one engine.
+
+    A key is a small integer that stands for one (name, source, budget); VMs and units
+    speak of chunks by it.
+    """
+
+    def __init__(self, *, lua_version: str) -> None:
+        self._version = lua_version
+        self._keys: dict[tuple[str, str, bytes], int] = {}
+        self._chunks: list[tuple[str, str, bytes, Erased | None]] = []
+
+    def key(self, name: str, source: bytes, *, budget: str = "full") -> int:
+        """Give the key of a source; it is compiled when a VM first wants it.
+
+        Args:
+          name: What error positions show, the entry's id.
+          source: The text.
+          budget: ``full``, ``loops`` or ``off``; see `compile_chunk`.
+        """
+        digest = hashlib.sha256(source).digest()
+        known = self._keys.get((name, budget, digest))
+        if known is None:
+            known = len(self._chunks)
+            self._chunks.append((name, budget, source, None))
+            self._keys[name, budget, digest] = known
+        return known
+
+    def erased(self, key: int) -> Erased:
+        """Compile a chunk, or give what was compiled.
+
+        Raises:
+          LuaSyntaxError: The source is no Lua of ours.
+        """
+        name, budget, source, done = self._chunks[key]
+        if done is None:
+            done = compile_chunk(
+                source,
+                name,
+                lua_version=self._version,
+                budget=budget,  # type: ignore[arg-type]
+            )
+            self._chunks[key] = (name, budget, source, done)
+        return done
+
+    def name(self, key: int) -> str:
+        """Tell what error positions of a chunk show."""
+        return self._chunks[key][0]
+
+    def __len__(self) -> int:
+        return len(self._chunks)

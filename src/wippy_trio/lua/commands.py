@@ -1,0 +1,498 @@
+"""The Python functions that the prelude calls: admission, fates, modules, permissions.
+
+Every one returns at once and never enters a VM. No exception leaves one: `protect`
+catches everything and returns ``(False, kind, message, retryable, details)``, which the
+prelude turns into ``nil, err``. This is one of the three places that catch broadly.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+
+from wippy_trio.duration import parse_nanoseconds
+from wippy_trio.errors import Error, InternalError, InvalidError, NotFoundError
+from wippy_trio.kernel import Context, Pid
+from wippy_trio.lua.body import WireValues, to_bytes
+from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.functions import describe_function, running_process
+from wippy_trio.lua.unicode import lower, upper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wippy_trio.kernel import Process
+    from wippy_trio.lua.engine import Engine
+    from wippy_trio.lua.functions import HandleClass, HostFunction, ModuleDescription
+
+__all__ = ["Commands", "failure_of"]
+
+log = structlog.get_logger(__name__)
+
+
+def text(data: bytes) -> str:
+    """Read a name, topic or id of a program; any bytes survive."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def failure_of(error: BaseException) -> Error:
+    """Turn what a host function raised into the error that a program sees."""
+    if isinstance(error, Error):
+        return error
+    log.error("host_function.failed", error=repr(error), exc_info=error)
+    return InternalError(f"internal fault, please report it: {error!r}")
+
+
+def protect(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep every exception of a command out of Lua."""
+
+    @functools.wraps(fn)
+    def protected(*args: Any) -> Any:
+        try:
+            return fn(*args)
+        except Exception as raised:  # noqa: BLE001 - no exception reaches a program
+            error = failure_of(raised)
+            details = encode([error.details]) if error.details else None
+            return (
+                False,
+                error.kind.encode(),
+                to_bytes(error.message),
+                False if error.retryable is None else error.retryable,
+                details,
+            )
+
+    return protected
+
+
+class Commands:
+    """Carry out what the prelude of one VM asks for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.node = engine.node
+        self.functions: list[HostFunction] = []
+        self._classes: dict[type, int] = {}
+        self._class_list: list[tuple[HandleClass, bytes]] = []
+        self.objects: dict[int, Any] = {}
+        self._owned: dict[int, set[int]] = {}
+        self._last_object = 0
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """Give the functions by the names the prelude knows."""
+        plain = {
+            "clock": trio.current_time,
+            "perf": self.engine.slice_clock or time.perf_counter,
+            "call": self.call,
+            "upper": upper,
+            "lower": lower,
+        }
+        names = (
+            "unix admit admit_call unborn unit chunk birth resolve send allowed link unlink"
+            " monitor unmonitor terminate cancel register unregister release_names upgrade"
+            " set_upgradable log find_function call_remote cancel_call retry_options"
+            " parse_duration module class_ await_exit"
+        ).split()
+        for name in names:
+            plain[name.rstrip("_")] = protect(getattr(self, name))
+        return plain
+
+    # -- time ----------------------------------------------------------------------
+
+    def unix(self) -> int:
+        return self.node.clock.unix_seconds()
+
+    def parse_duration(self, data: bytes) -> int | None:
+        try:
+            return parse_nanoseconds(text(data))
+        except InvalidError:
+            return None
+
+    # -- births --------------------------------------------------------------------
+
+    def _process(self, number: int) -> Process:
+        process = self.node.processes.get(number)
+        if process is None:
+            process = self.engine.detached.get(number)
+        if process is None:
+            raise InternalError(f"process {number} is gone")
+        return process
+
+    def _guard(self, context: Context) -> bool:
+        return (
+            self.engine.surroundings.strict
+            or context.actor is not None
+            or context.scope is not None
+        )
+
+    def _context(self, parent: Context, overrides: bytes | None) -> Context:
+        """Apply what a spawner or executor carries over the caller's context."""
+        if not overrides:
+            return parent
+        (changes,) = decode(overrides, handles=self.find_object)
+        values = changes.get("context")
+        return Context(
+            values={**parent.values, **values} if values else parent.values,
+            actor=changes.get("actor", parent.actor),
+            scope=changes.get("scope", parent.scope),
+        )
+
+    def admit(  # noqa: PLR0917 - the order of the door
+        self,
+        parent: int,
+        id: bytes,  # noqa: A002 - its name
+        host: bytes,
+        flags: int,
+        name: Any,
+        overrides: Any,
+    ) -> tuple[Any, ...]:
+        engine = self.engine
+        entry, host_id = text(id), text(host)
+        spawner = self._process(parent)
+        place = engine.surroundings.host(host_id)
+        place.check_running()
+        unit = engine.units.get(entry, budget=engine.budget(host_id))
+        context = self._context(spawner.context, overrides or None)
+        process = self.node.admit(
+            engine.body,
+            place,
+            entry=entry,
+            context=context,
+            name=text(name) if name else None,
+            monitor=parent if flags & 1 else None,
+            link=parent if flags & 2 else None,
+            nurse=False,
+            lazy=engine.lazy(host_id),
+        )
+        return (
+            True,
+            process.pid.number,
+            to_bytes(str(process.pid)),
+            unit.key,
+            self._guard(context),
+            1 if engine.surroundings.kernel_channels(host_id) else 0,
+        )
+
+    def admit_call(self, parent: int, id: bytes, overrides: Any) -> tuple[Any, ...]:  # noqa: A002
+        engine = self.engine
+        entry = text(id)
+        if isinstance(overrides, int) and overrides is not False:
+            context = engine.call_contexts.get(overrides, Context())
+        else:
+            context = self._context(self._process(parent).context, overrides or None)
+        context = engine.surroundings.function_context(entry, context)
+        process = self.node.admit(
+            engine.body,
+            engine.surroundings.function_host(),
+            entry=entry,
+            context=context,
+            place=entry,
+            nurse=False,
+            lazy=True,
+        )
+        return (
+            True,
+            process.pid.number,
+            to_bytes(str(process.pid)),
+            self._guard(context),
+            1 if engine.surroundings.kernel_channels(entry) else 0,
+        )
+
+    def birth(self, number: int) -> tuple[Any, ...] | None:
+        process = self.node.processes.get(number)
+        if process is None:
+            return None
+        host = process.pid.host
+        return (
+            to_bytes(str(process.pid)),
+            to_bytes(host),
+            self._guard(process.context),
+            1 if self.engine.surroundings.kernel_channels(host) else 0,
+        )
+
+    def unborn(self, number: int) -> None:
+        process = self.node.processes.get(number)
+        if process is not None:
+            self.engine.body.reporting = number
+            try:
+                self.node.unborn(process)
+            finally:
+                self.engine.body.reporting = None
+
+    def unit(self, key: int) -> bytes:
+        return encode([self.engine.units.by_key(key).describe()])
+
+    def chunk(self, key: int) -> tuple[bytes, bytes]:
+        chunks = self.engine.chunks
+        return to_bytes(chunks.name(key)), chunks.erased(key).text
+
+    def upgrade(self, number: int, id: bytes) -> tuple[Any, ...]:  # noqa: A002
+        process = self._process(number)
+        unit = self.engine.units.get(text(id))
+        process.entry = unit.id
+        return True, unit.key
+
+    def set_upgradable(self, number: int, value: bool) -> None:  # noqa: FBT001
+        (self.engine.upgradable.add if value else self.engine.upgradable.discard)(number)
+
+    # -- fates and messages ---------------------------------------------------------
+
+    def resolve(self, name: bytes) -> bytes | None:
+        try:
+            return to_bytes(str(self.node.resolve(text(name))))
+        except NotFoundError:
+            return None
+
+    def send(self, sender: bytes, target: bytes, topic: bytes, wire: bytes) -> tuple[Any, ...]:
+        pid = Pid.parse(text(target))
+        origin = Pid.parse(text(sender)) if sender else None
+        if self.node.find(pid) is None and pid.number not in self.node.processes:
+            known = pid.host in self.node.hosts or ":" in pid.host
+            raise NotFoundError("process not found" if known else "host not found")
+        self.node.send(pid, text(topic), WireValues(wire), sender=origin)
+        return True, True
+
+    def allowed(self, number: int, action: bytes, resource: bytes) -> bool:
+        process = self._process(number)
+        return self.engine.surroundings.allowed(process, text(action), text(resource))
+
+    def link(self, number: int, target: bytes) -> tuple[Any, ...]:
+        self.node.link(self._process(number).pid, Pid.parse(text(target)))
+        return True, True
+
+    def unlink(self, number: int, target: bytes) -> tuple[Any, ...]:
+        self.node.unlink(self._process(number).pid, Pid.parse(text(target)))
+        return True, True
+
+    def monitor(self, number: int, target: bytes) -> tuple[Any, ...]:
+        self.node.monitor(self._process(number).pid, Pid.parse(text(target)))
+        return True, True
+
+    def unmonitor(self, number: int, target: bytes) -> tuple[Any, ...]:
+        self.node.unmonitor(self._process(number).pid, Pid.parse(text(target)))
+        return True, True
+
+    def terminate(self, _number: int, target: bytes) -> tuple[Any, ...]:
+        self.node.terminate(Pid.parse(text(target)))
+        return True, True
+
+    def cancel(self, number: int, target: bytes, reason: bytes) -> tuple[Any, ...]:
+        sender = self._process(number).pid
+        self.node.cancel(Pid.parse(text(target)), text(reason), sender=sender)
+        return True, True
+
+    def register(self, _number: int, name: bytes, pid: bytes) -> tuple[Any, ...]:
+        self.node.names.register(text(name), Pid.parse(text(pid)))
+        return True, True
+
+    def unregister(self, name: bytes) -> bool:
+        return self.node.names.unregister(text(name))
+
+    def release_names(self, number: int) -> None:
+        process = self.node.processes.get(number)
+        if process is not None:
+            self.node.names.release(process.pid)
+
+    def log(
+        self, number: int, level: bytes, message: bytes, location: bytes, fields: Any
+    ) -> None:
+        decoded = decode(fields)[0] if fields else None
+        self.engine.surroundings.log(
+            self.node.processes.get(number) or self.engine.detached.get(number),
+            text(level),
+            message.decode("utf-8", "replace"),
+            text(location),
+            decoded,
+        )
+
+    # -- functions -----------------------------------------------------------------
+
+    def find_function(self, id: bytes) -> tuple[Any, ...]:  # noqa: A002
+        entry = text(id)
+        target = self.engine.surroundings.function(entry)
+        unit = self.engine.units.get(entry).key if target.kind == "function" else None
+        return True, unit, target.limit, target.kind.encode(), target.host.encode()
+
+    def retry_options(self, id: bytes) -> bytes | None:  # noqa: A002
+        options = self.engine.surroundings.retry_options(text(id))
+        return encode([dict(options)]) if options else None
+
+    def call_remote(self, number: int, id: bytes, overrides: Any, wire: bytes) -> int:  # noqa: A002
+        process = self._process(number)
+        context = self._context(process.context, overrides or None)
+        return self.engine.call_remote(process, text(id), decode(wire), context)
+
+    def cancel_call(self, ticket: int) -> None:
+        self.engine.cancel_remote(ticket)
+
+    def await_exit(self, number: int, target: bytes, seq: int) -> None:
+        raise InternalError(f"{number}: no exit to wait for of {text(target)} ({seq})")
+
+    # -- modules -------------------------------------------------------------------
+
+    def module(self, name: bytes) -> bytes:
+        return encode([self._describe(self.engine.surroundings.module(text(name)))])
+
+    def _describe(self, module: ModuleDescription) -> dict[str, Any]:
+        return {
+            "name": module.name,
+            "functions": [self._add(function) for function in module.functions],
+            "classes": [self._describe_class(cls) for cls in module.classes],
+            "constants": dict(module.constants),
+            "tables": {
+                name: self._describe(table) for name, table in module.tables.items()
+            },
+            "source": module.source,
+        }
+
+    def _add(self, function: HostFunction) -> dict[str, Any]:
+        self.functions.append(function)
+        return describe_function(function, len(self.functions) - 1)
+
+    def _describe_class(self, handle: HandleClass) -> dict[str, Any]:
+        known = self._classes.get(handle.cls)
+        if known is None:
+            known = len(self._class_list)
+            self._classes[handle.cls] = known
+            description = {
+                "id": known,
+                "name": handle.name,
+                "methods": [self._add(method) for method in handle.methods],
+            }
+            self._class_list.append((handle, encode([description])))
+        (description,) = decode(self._class_list[known][1])
+        return dict(description)
+
+    def class_(self, key: int) -> bytes:
+        return self._class_list[key][1]
+
+    def add_class(self, handle: HandleClass) -> None:
+        """Make a class known before a module names it."""
+        self._describe_class(handle)
+
+    def handle_of(self, value: Any) -> tuple[int, int] | None:
+        """Give the numbers of the handle for an object, if its class is known."""
+        for cls in type(value).__mro__:
+            key = self._classes.get(cls)
+            if key is not None:
+                break
+        else:
+            handle = getattr(type(value), "__lua_handle__", None)
+            if handle is None:
+                return None
+            self._describe_class(handle)
+            key = self._classes[handle.cls]
+        self._last_object += 1
+        number = self._last_object
+        self.objects[number] = value
+        process = running_process.get()
+        if process is not None:
+            self._owned.setdefault(process.pid.number, set()).add(number)
+        return key, number
+
+    def find_object(self, _key: int, number: int) -> Any:
+        """Give the object of a handle.
+
+        Raises:
+          InvalidError: It was released.
+        """
+        try:
+            return self.objects[number]
+        except KeyError:
+            raise InvalidError("the handle was released with its process") from None
+
+    def release(self, owner: int) -> None:
+        """Forget the objects of an ended process."""
+        for number in self._owned.pop(owner, ()):
+            self.objects.pop(number, None)
+
+    def freed(self, numbers: list[int]) -> None:
+        """Forget objects whose handles the collector freed."""
+        for number in numbers:
+            self.objects.pop(number, None)
+
+    # -- calls of module functions -----------------------------------------------------
+
+    def call(self, fid: int, number: int, *args: Any) -> tuple[int, Any]:
+        """Run a plain module function in place: a tag and a value."""
+        function = self.functions[fid]
+        process = self.node.processes.get(number) or self.engine.detached.get(number)
+        token = running_process.set(process)
+        try:
+            if function.scalars:
+                values = self.scalars(function, args)
+            else:
+                values = self.arguments(function, args[0])
+            return self.result(function, function.fn(*values))
+        except Exception as raised:  # noqa: BLE001 - no exception reaches a program
+            return self.failure(function, raised)
+        finally:
+            running_process.reset(token)
+
+    def failure(self, function: HostFunction, raised: Exception) -> tuple[int, bytes]:
+        """Encode what a module function raised; tag 3 is raised in Lua."""
+        error = failure_of(raised)
+        if error.retryable is None:
+            error.retryable = False
+        return 3 if function.raises else 2, encode([error])
+
+    def scalars(self, function: HostFunction, args: tuple[Any, ...]) -> list[Any]:
+        """Read arguments that crossed as they are."""
+        values: list[Any] = []
+        parameters = function.parameters
+        for position, value in enumerate(args):
+            kind = (
+                parameters[position].kind
+                if position < len(parameters)
+                else function.rest
+            )
+            if kind == "s" and value is not None:
+                values.append(self._text(function, position, value))
+            else:
+                values.append(value)
+        return values
+
+    def arguments(self, function: HostFunction, wire: bytes) -> list[Any]:
+        """Read arguments that crossed in the wire format."""
+        values = list(decode(wire, handles=self.find_object))
+        for position, parameter in enumerate(function.parameters):
+            if position >= len(values):
+                break
+            value = values[position]
+            if parameter.kind == "s" and isinstance(value, bytes):
+                values[position] = self._text(function, position, value)
+            elif parameter.kind == "y" and isinstance(value, str):
+                values[position] = value.encode()
+            elif parameter.kind == "t" and value == []:
+                values[position] = value
+        if function.rest == "y":
+            start = len(function.parameters)
+            values[start:] = [
+                v.encode() if isinstance(v, str) else v for v in values[start:]
+            ]
+        return values
+
+    @staticmethod
+    def _text(function: HostFunction, position: int, value: bytes) -> str:
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidError(
+                f"{function.name}: argument {position + 1}: wanted UTF-8 text,"
+                f" got bytes that are not ({error.reason} at byte {error.start})"
+            ) from None
+
+    def result(self, function: HostFunction, value: Any) -> tuple[int, Any]:
+        """Encode what a module function returned: tag 0 as it is, 1 in the wire format."""
+        if function.many:
+            return 1, encode(value, handles=self.handle_of)
+        if value is None or isinstance(value, (bool, float, bytes)):
+            return 0, value
+        if isinstance(value, str):
+            return 0, to_bytes(value)
+        if type(value) is int and -(2**63) <= value < 2**63:
+            return 0, value
+        return 1, encode([value], handles=self.handle_of)

@@ -1,0 +1,442 @@
+"""The Lua engine of a runtime: a VM, its driver, and what Python may ask of it.
+
+The driver is one Trio task and the only one that enters the VM: step until nothing is
+runnable or the slice is used up, carry out what came out, let Trio's other tasks run, park
+until a wake-up or the next timer.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+from trio.lowlevel import Abort, checkpoint, current_task, enable_ki_protection, reschedule
+
+from wippy_trio.errors import CanceledError, Error, InternalError
+from wippy_trio.kernel import Context, Exit
+from wippy_trio.lua import vm as door
+from wippy_trio.lua.body import LuaBody, to_bytes
+from wippy_trio.lua.chunks import Chunks
+from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.commands import Commands, failure_of
+from wippy_trio.lua.functions import running_process
+from wippy_trio.lua.units import Units
+from wippy_trio.lua.vm import VM, VmValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wippy_trio.kernel import Host, Node, Process
+    from wippy_trio.lua.functions import HostFunction
+    from wippy_trio.lua.surroundings import Surroundings
+
+__all__ = ["Engine"]
+
+log = structlog.get_logger(__name__)
+
+# Outbound entries; prelude/life.lua has the other side.
+EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT = 1, 2, 4, 5, 6, 7, 8
+
+SLICE = 0.003
+"""Seconds a step may run before Trio's other tasks get a turn."""
+
+
+class _Pending:
+    """Wait for one answer of the VM."""
+
+    __slots__ = ("error", "event", "value")
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+        self.value: bytes | None = None
+        self.error: Error | None = None
+
+
+class Engine:
+    """Run Lua processes and functions of one node in one VM."""
+
+    def __init__(
+        self,
+        node: Node,
+        surroundings: Surroundings,
+        *,
+        lua_version: str = "5.4",
+        seed: int | None = None,
+        memory_limit: int = 0,
+        slice_seconds: float = SLICE,
+        slice_clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Open the VM; `run` drives it.
+
+        Args:
+          node: The kernel's.
+          surroundings: The runtime around it.
+          lua_version: ``5.3``, ``5.4`` or ``5.5``.
+          seed: Of the VM's random numbers.
+          memory_limit: Bytes of the Lua heap, 0 for none.
+          slice_seconds: How long a step may run.
+          slice_clock: What a slice is measured with; the performance counter if not
+            given. Seeded runs count instead.
+        """
+        self.node = node
+        self.surroundings = surroundings
+        self.lua_version = lua_version
+        self.slice_clock = slice_clock
+        self._slice = slice_seconds
+        self.chunks = Chunks(lua_version=lua_version)
+        self.units = Units(surroundings, self.chunks)
+        self.commands = Commands(self)
+        self._vm_options = {"seed": seed, "memory_limit": memory_limit}
+        self.vm = self._open_vm()
+        self.body = LuaBody(self.vm)
+        self.detached: dict[int, Process] = {}
+        self.upgradable: set[int] = set()
+        self.call_contexts: dict[int, Context] = {}
+        self._births: dict[int, _Pending] = {}
+        self._calls: dict[int, _Pending] = {}
+        self._remote: dict[int, trio.CancelScope] = {}
+        self._last_ticket = 0
+        self._parked: trio.lowlevel.Task | None = None
+
+    def _open_vm(self) -> VM:
+        vm = VM(self.lua_version, self.commands.table(), **self._vm_options)  # type: ignore[arg-type]
+        vm.wake = self._wake
+        return vm
+
+    def budget(self, host: str) -> str:
+        """Tell the kind of budget checks for programs of a host."""
+        return getattr(self.surroundings, "budget", lambda _host: "full")(host)  # type: ignore[no-any-return]
+
+    def lazy(self, host: str) -> bool:
+        """Tell whether processes of a host open their nursery on demand."""
+        return getattr(self.surroundings, "lazy", lambda _host: False)(host)  # type: ignore[no-any-return]
+
+    # -- the driver ------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        task = self._parked
+        if task is not None:
+            self._parked = None
+            reschedule(task)
+
+    async def _park(self, until: float) -> None:
+        def abort(_raise_cancel: Any) -> Abort:
+            self._parked = None
+            return Abort.SUCCEEDED
+
+        with trio.CancelScope(deadline=until):
+            self._parked = current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
+
+    @enable_ki_protection
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Drive the VM until cancelled."""
+        task_status.started()
+        while True:
+            due = self.step()
+            if due is None or self.vm.pending:
+                await checkpoint()
+            elif due > trio.current_time():
+                await self._park(due)
+
+    def step(self) -> float | None:
+        """Enter the VM once and carry out what came out.
+
+        Returns:
+          When the next timer is due, infinity for never; ``None`` if there is more to
+          run at once.
+        """
+        vm = self.vm
+        try:
+            result = vm.step(trio.current_time(), self._slice)
+        except Exception as error:  # noqa: BLE001 - a fault of the prelude: the VM is lost
+            self._fail(error)
+            return None
+        if result is None:
+            self._mend()
+            return None
+        state, due = result[0], result[1]
+        if len(result) > 2:
+            self._carry_out(result)
+        if state:
+            return None
+        return math.inf if due is False else float(due)
+
+    def _carry_out(self, entries: tuple[Any, ...]) -> None:
+        for i in range(2, len(entries), 5):
+            op = entries[i]
+            if op == EXIT:
+                self._exited(entries[i + 1], entries[i + 2], entries[i + 3])
+            elif op == NURSE:
+                process = self.node.processes.get(entries[i + 1])
+                if process is not None and process.nursery is None and not process.lazy:
+                    process.host.nurse(process)
+            elif op == HOST_CALL:
+                self._start_call(
+                    entries[i + 1], entries[i + 2], entries[i + 3], entries[i + 4]
+                )
+            elif op == BORN:
+                self._settle(self._births.pop(entries[i + 1], None), None, None)
+            elif op == UNBORN:
+                (error,) = decode(entries[i + 2])
+                self._settle(self._births.pop(entries[i + 1], None), None, error)
+            elif op == RESULT:
+                self._result(entries[i + 1], entries[i + 2], entries[i + 3])
+            elif op == FREED:
+                self.commands.freed(decode(entries[i + 1])[0])
+
+    @staticmethod
+    def _settle(
+        pending: _Pending | None, value: bytes | None, error: Error | None
+    ) -> None:
+        if pending is not None:
+            pending.value, pending.error = value, error
+            pending.event.set()
+
+    def _exited(self, number: int, code: int, value: Any) -> None:
+        process = self.node.processes.get(number)
+        if process is None:
+            return
+        pid = process.pid
+        if code == 0:
+            result = Exit.normal(pid, _python_scalar(value))
+        elif code == 1:
+            result = Exit.normal(pid, VmValue(self.vm, value))
+        elif code == 2:
+            result = Exit.failed(pid, decode(value)[0])
+        elif code == 3:
+            result = Exit.terminated(pid)
+        else:
+            result = Exit.linked(pid)
+        self.end(process, result)
+
+    def end(self, process: Process, result: Exit) -> None:
+        """Record an end that the VM decided."""
+        self.body.reporting = process.pid.number
+        try:
+            process.end(result)
+        finally:
+            self.body.reporting = None
+        self.forget(process)
+        if not result.ok:
+            self.surroundings.exited(process)
+
+    def forget(self, process: Process) -> None:
+        """Release what the bridge holds for a process."""
+        number = process.pid.number
+        self.commands.release(number)
+        self.upgradable.discard(number)
+
+    # -- broken VMs ------------------------------------------------------------------
+
+    def _mend(self) -> None:
+        number = self.vm.mend()
+        process = self.node.processes.get(number or 0)
+        if process is not None:
+            error = InternalError("not enough memory", retryable=False)
+            self.end(process, Exit.failed(process.pid, error))
+
+    def _fail(self, error: BaseException) -> None:
+        """End every process of a lost VM and open a new one."""
+        if type(error).__name__ == "LuaMemoryError":
+            self._mend()
+            return
+        log.error("vm.failed", error=str(error), exc_info=error)
+        old, old_body = self.vm, self.body
+        self.vm = self._open_vm()
+        self.body = LuaBody(self.vm)
+        old.wake = lambda: None
+        failure = InternalError(f"vm failed: {error}", retryable=True)
+        for process in list(self.node.processes.values()):
+            if process.body is old_body:
+                process.end(Exit.failed(process.pid, failure))
+                self.forget(process)
+        for pending in (*self._births.values(), *self._calls.values()):
+            self._settle(pending, None, failure)
+        self._births.clear()
+        self._calls.clear()
+
+    # -- host calls ------------------------------------------------------------------
+
+    def _start_call(self, number: int, call: int, fid: int, wire: bytes) -> None:
+        process = self.node.processes.get(number) or self.detached.get(number)
+        if process is None:
+            return
+        process.start_soon(self._run_call, process, call, fid, wire)
+
+    async def _run_call(
+        self, process: Process, call: int, fid: int, wire: bytes
+    ) -> None:
+        """Carry out one host call in the process's nursery; one of the broad catches."""
+        function: HostFunction = self.commands.functions[fid]
+        running_process.set(process)
+        try:
+            values = self.commands.arguments(function, wire)
+            tag, value = self.commands.result(function, await function.fn(*values))
+        except Exception as raised:  # noqa: BLE001 - becomes the answer
+            error: Exception = raised
+            while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]
+            tag, value = self.commands.failure(function, error)
+        self.vm.post(door.ANSWER, process.pid.number, call, tag, value)
+
+    # -- what Python asks --------------------------------------------------------------
+
+    async def spawn(
+        self,
+        id: str,  # noqa: A002 - its name
+        host: Host,
+        args: Sequence[Any] = (),
+        *,
+        context: Context | None = None,
+        name: str | None = None,
+        monitor: int | None = None,
+        link: int | None = None,
+    ) -> Process:
+        """Give birth to a Lua process; return when its chunk has run.
+
+        Raises:
+          Error: As core S-3 to S-6.
+
+        Checkpoint: always. If cancelled, the newborn ends.
+        """
+        wire = encode(args, handles=self.commands.handle_of)
+        unit = self.units.get(id, budget=self.budget(host.id))
+        process = self.node.admit(
+            self.body,
+            host,
+            entry=id,
+            context=context or Context(),
+            name=name,
+            monitor=monitor,
+            link=link,
+            nurse=False,
+            lazy=self.lazy(host.id),
+        )
+        number = process.pid.number
+        pending = self._births[number] = _Pending()
+        self.vm.post_birth(number, unit.key, wire)
+        try:
+            await pending.event.wait()
+        except trio.Cancelled:
+            process.end(Exit.terminated(process.pid))
+            raise
+        finally:
+            self._births.pop(number, None)
+        if pending.error is not None:
+            raise pending.error
+        return process
+
+    async def call(
+        self,
+        id: str,  # noqa: A002 - its name
+        args: Sequence[Any] = (),
+        *,
+        context: Context | None = None,
+    ) -> Any:
+        """Call a Lua function; return its value as a Python value.
+
+        Raises:
+          Error: Of the function, by kind.
+
+        Checkpoint: always. If cancelled, the call ends.
+        """
+        wire = encode(args, handles=self.commands.handle_of)
+        self._last_ticket += 1
+        ticket = self._last_ticket
+        pending = self._calls[ticket] = _Pending()
+        self.call_contexts[ticket] = context or Context()
+        extra = encode([{"parent": 0, "overrides": ticket}])
+        self.vm.post(door.CALL, ticket, to_bytes(id), extra, wire)
+        try:
+            await pending.event.wait()
+        finally:
+            self._calls.pop(ticket, None)
+            self.call_contexts.pop(ticket, None)
+            if not pending.event.is_set():
+                self.vm.post(door.CANCEL_CALL, ticket)
+        if pending.error is not None:
+            raise pending.error
+        assert pending.value is not None
+        values = decode(pending.value, handles=self.commands.find_object)
+        return values[0] if values else None
+
+    def _result(self, ticket: int, tag: int, wire: bytes) -> None:
+        pending = self._calls.pop(ticket, None)
+        if pending is None:
+            return
+        if tag == 2:
+            self._settle(pending, None, decode(wire)[0])
+        else:
+            self._settle(pending, wire, None)
+
+    # -- calls that somebody else carries out -------------------------------------------
+
+    def call_remote(
+        self, process: Process, id: str, args: Sequence[Any], context: Context  # noqa: A002
+    ) -> int:
+        """Start a call outside this VM for a process in it; give its ticket."""
+        self._last_ticket += 1
+        ticket = self._last_ticket
+        scope = self._remote[ticket] = trio.CancelScope()
+        run = functools.partial(self._run_remote, ticket, scope, process, id, args)
+        process.start_soon(run, context)
+        return ticket
+
+    async def _run_remote(  # noqa: PLR0917 - started by start_soon
+        self,
+        ticket: int,
+        scope: trio.CancelScope,
+        process: Process,
+        id: str,  # noqa: A002
+        args: Sequence[Any],
+        context: Context,
+    ) -> None:
+        tag, value = 2, encode([CanceledError("canceled")])
+        try:
+            with scope:
+                result = await self.surroundings.call(process, id, args, context)
+                tag, value = 1, encode([result], handles=self.commands.handle_of)
+        except Exception as raised:  # noqa: BLE001 - becomes the answer
+            tag, value = 2, encode([failure_of(raised)])
+        self._remote.pop(ticket, None)
+        self.vm.post(door.REMOTE_ANSWER, ticket, tag, value)
+
+    def cancel_remote(self, ticket: int) -> None:
+        """Cancel a call outside this VM."""
+        scope = self._remote.pop(ticket, None)
+        if scope is not None:
+            scope.cancel()
+
+    # -- changes ----------------------------------------------------------------------
+
+    def feed(self, number: int, topic: str, value: Any) -> None:
+        """Put a value into a system topic (``@...``) of a process."""
+        wire = encode([value], handles=self.commands.handle_of)
+        self.vm.post(door.TOPIC, number, to_bytes(topic), wire)
+
+    def protect_process(self, process: Process) -> None:
+        """Make ``process.terminate`` of a process a no-op (apps 5.3.11)."""
+        self.vm.post(door.OPTIONS, process.pid.number, 1)
+
+    def code_changed(self, ids: frozenset[str]) -> None:
+        """Forget units of changed entries; new births and calls get the new code."""
+        for unit in self.units.forget(ids):
+            self.vm.post(door.FORGET, 1, unit.key)
+            self.vm.post(door.FORGET, 3, to_bytes(unit.id))
+        for id in ids:  # noqa: A001
+            self.vm.post(door.FORGET, 3, to_bytes(id))
+
+
+def _python_scalar(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value
+    return value

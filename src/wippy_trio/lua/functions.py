@@ -1,0 +1,127 @@
+"""What the bridge must know of a Python function, class or module to show it to Lua.
+
+The sdk builds these descriptions from decorated functions; the bridge turns each into a
+Lua closure. A description says how every argument crosses (`Kind`), whether the call may
+block, and in which shape its results come back.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wippy_trio.kernel import Process
+
+__all__ = [
+    "HandleClass",
+    "HostFunction",
+    "ModuleDescription",
+    "Parameter",
+    "current_process",
+    "running_process",
+]
+
+running_process: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+def current_process() -> Process:
+    """Tell for which process the running function of a module acts.
+
+    Raises:
+      LookupError: It is not called from a process.
+    """
+    process = running_process.get()
+    if process is None:
+        raise LookupError("no process: this function acts for the process that calls it")
+    return process
+
+
+@attrs.frozen(slots=True)
+class Parameter:
+    """Say how one argument crosses.
+
+    ``kind`` is ``s`` text, ``y`` bytes, ``i`` integer, ``n`` number, ``b`` boolean,
+    ``t`` a table, ``v`` any value, ``h`` a handle of the class named by ``handle``.
+    """
+
+    kind: str
+    optional: bool = False
+    handle: str | None = None
+
+
+@attrs.frozen(slots=True, eq=False)
+class HostFunction:
+    """Describe one function.
+
+    Attributes:
+      name: Its name in error texts.
+      fn: The function, plain or a coroutine function.
+      parameters: How its arguments cross; for a method the first one is the handle.
+      rest: The kind of further arguments, or ``None``.
+      blocking: Whether it is a coroutine function.
+      pair: Whether success gives ``value, nil``; otherwise its values as they are.
+      raises: Whether an error is raised in Lua instead of returned as ``nil, err``.
+      many: Whether it returns a tuple of several values.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    rest: str | None = None
+    blocking: bool = False
+    pair: bool = True
+    raises: bool = False
+    many: bool = False
+
+    @property
+    def scalars(self) -> bool:
+        """Whether all arguments cross as they are, without the wire format."""
+        return (
+            not self.blocking
+            and self.rest in (None, "s", "y", "i", "n", "b")
+            and all(p.kind in "syinb" for p in self.parameters)
+        )
+
+
+@attrs.frozen(slots=True, eq=False)
+class HandleClass:
+    """Describe a Python class whose instances Lua holds as handles."""
+
+    name: str
+    cls: type
+    methods: tuple[HostFunction, ...]
+
+
+@attrs.frozen(slots=True, eq=False)
+class ModuleDescription:
+    """Describe what ``require`` gives for one name.
+
+    ``source`` is Lua text of a built-in module, run once per VM with the private state
+    and the table of the Python functions; it returns the module.
+    """
+
+    name: str
+    functions: tuple[HostFunction, ...] = ()
+    classes: tuple[HandleClass, ...] = ()
+    constants: Mapping[str, Any] = attrs.Factory(dict)
+    tables: Mapping[str, ModuleDescription] = attrs.Factory(dict)
+    source: bytes | None = None
+
+
+def describe_function(function: HostFunction, fid: int) -> dict[str, Any]:
+    """Write a description as the bridge's Lua part reads it."""
+    parameters: Sequence[Parameter] = function.parameters
+    return {
+        "name": function.name,
+        "fid": fid,
+        "async": function.blocking,
+        "kinds": [[p.kind, p.optional, p.handle] for p in parameters],
+        "rest": function.rest,
+        "scalars": function.scalars,
+        "shape": 2 if function.pair else 1,
+    }

@@ -1,0 +1,486 @@
+-- Channels and select inside one VM: Go's, with the order rules of core section 9.
+--
+-- A channel is a closed handle before a state record. Waiters are (task, seq) pairs in two
+-- queues, receivers and senders; the oldest of each stands in the record itself, because one
+-- waiter is what most channels ever have. A stale waiter (its task went on, or died) is
+-- skipped when it is met, and a queue that doubled is swept.
+--
+-- A parked select is one waiter in every channel of its cases, all with the same seq: whoever
+-- wakes the task first makes all others stale. That is the whole claim.
+--
+-- Subscription channels (inbox, events, listen, timers ...) are channels whose values come
+-- from a mailbox: `st.source` is a function that is asked for the next value when a receiver
+-- finds the buffer empty, and after a receive has made room.
+
+local P = ...
+local raw = P.raw
+local rawtype, rawnext, rawmt, setrawmt =
+  raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable
+local error, floor, math_type = raw.error, raw.math.floor, raw.math.type
+local push, wake, park, may_wait = P.push, P.wake, P.park, P.may_wait
+
+local STATE, CASE = P.key("channel state"), P.key("case")
+local methods, case_events = {}, {}
+local CHANNEL = P.class("channel", methods)
+local CASE_CLASS = P.class("case", {}, case_events)
+P.CHANNEL = CHANNEL
+P.channels = { STATE = STATE }
+
+function CHANNEL.__tostring(self)
+  return P.plain_text_of("channel", self)
+end
+
+-- Queues of waiters ---------------------------------------------------------------------------
+
+-- The queue behind the first waiter: four slots an entry, `h` and `t` its ends.
+local function enqueue(q, task, seq, v, case)
+  local t = q.t
+  if t - q.h >= q.limit then
+    -- Sweep: keep the entries that are still waited for.
+    local n = 0
+    local kept = {}
+    for i = q.h, t - 1, 4 do
+      if q[i].seq == q[i + 1] then
+        kept[n + 1], kept[n + 2], kept[n + 3], kept[n + 4] = q[i], q[i + 1], q[i + 2], q[i + 3]
+        n = n + 4
+      end
+    end
+    for i = q.h, t - 1 do
+      q[i] = nil
+    end
+    for i = 1, n do
+      q[i] = kept[i]
+    end
+    q.h, t = 1, n + 1
+    q.limit = n * 2 < 64 and 64 or n * 2
+  end
+  q[t], q[t + 1], q[t + 2], q[t + 3] = task, seq, v, case
+  q.t = t + 4
+  return q
+end
+
+local function new_queue()
+  return { h = 1, t = 1, limit = 64 }
+end
+
+local function add_receiver(st, task, case)
+  local first = st.rt
+  if first == nil or (first.seq ~= st.rs and st.rq == nil) then
+    st.rt, st.rs, st.rc = task, task.seq, case
+  else
+    st.rq = enqueue(st.rq or new_queue(), task, task.seq, false, case)
+  end
+end
+
+-- The longest waiting receiver, taken out of the queue: task and case.
+local function take_receiver(st)
+  local task = st.rt
+  while task do
+    local seq, case, q = st.rs, st.rc, st.rq
+    if q then
+      local h = q.h
+      st.rt, st.rs, st.rc = q[h], q[h + 1], q[h + 3]
+      q[h], q[h + 1], q[h + 2], q[h + 3] = nil, nil, nil, nil
+      if h + 4 == q.t then
+        st.rq = nil
+      else
+        q.h = h + 4
+      end
+    else
+      st.rt, st.rc = nil, nil
+    end
+    if task.seq == seq then
+      return task, case
+    end
+    task = st.rt
+  end
+end
+
+local function add_sender(st, task, v, case)
+  local first = st.st
+  if first == nil or (first.seq ~= st.ss and st.sq == nil) then
+    st.st, st.ss, st.sv, st.sc = task, task.seq, v, case
+  else
+    st.sq = enqueue(st.sq or new_queue(), task, task.seq, v, case)
+  end
+end
+
+-- The longest waiting sender, taken out of the queue: task, value, case.
+local function take_sender(st)
+  local task = st.st
+  while task do
+    local seq, v, case, q = st.ss, st.sv, st.sc, st.sq
+    if q then
+      local h = q.h
+      st.st, st.ss, st.sv, st.sc = q[h], q[h + 1], q[h + 2], q[h + 3]
+      q[h], q[h + 1], q[h + 2], q[h + 3] = nil, nil, nil, nil
+      if h + 4 == q.t then
+        st.sq = nil
+      else
+        q.h = h + 4
+      end
+    else
+      st.st, st.sv, st.sc = nil, nil, nil
+    end
+    if task.seq == seq then
+      return task, v, case
+    end
+    task = st.st
+  end
+end
+
+-- Whether a live receiver waits; stale ones at the front are dropped.
+local function has_receiver(st)
+  local task = st.rt
+  while task do
+    if task.seq == st.rs then
+      return true
+    end
+    local q = st.rq
+    if not q then
+      st.rt, st.rc = nil, nil
+      return false
+    end
+    local h = q.h
+    st.rt, st.rs, st.rc = q[h], q[h + 1], q[h + 3]
+    q[h], q[h + 1], q[h + 2], q[h + 3] = nil, nil, nil, nil
+    if h + 4 == q.t then
+      st.rq = nil
+    else
+      q.h = h + 4
+    end
+    task = st.rt
+  end
+  return false
+end
+P.has_receiver = has_receiver
+
+-- The state ------------------------------------------------------------------------------------
+
+-- Fields: cap; n (values in the buffer), h (index before the first), buf; closed; handle;
+-- rt rs rc rq and st ss sv sc sq, the waiters; source, for subscription channels.
+
+local function new_channel(cap)
+  local st = { cap = cap, n = 0 }
+  local ch = setrawmt({ [STATE] = st }, CHANNEL)
+  st.handle = ch
+  return ch, st
+end
+P.new_channel = new_channel
+
+local function buffer(st, v)
+  local buf = st.buf
+  if not buf then
+    buf = {}
+    st.buf, st.h = buf, 0
+  end
+  local n = st.n + 1
+  st.n = n
+  buf[st.h + n] = v
+end
+
+local function unbuffer(st)
+  local buf, h = st.buf, st.h + 1
+  local v = buf[h]
+  buf[h] = nil
+  st.n = st.n - 1
+  if st.n == 0 then
+    st.h = 0
+  else
+    st.h = h
+  end
+  return v
+end
+
+-- Offer a value without waiting: true if a receiver or the buffer took it.
+local function offer(st, v)
+  if st.n == 0 then
+    local task, case = take_receiver(st)
+    if task then
+      wake(task, v, true, case)
+      return true
+    end
+  end
+  if st.n < st.cap then
+    buffer(st, v)
+    return true
+  end
+  return false
+end
+P.offer = offer
+
+-- Take a value without waiting: ready, value, ok.
+local function poll(st)
+  if st.n > 0 then
+    local v = unbuffer(st)
+    local task, sent, case = take_sender(st)
+    if task then
+      buffer(st, sent)
+      wake(task, true, nil, case)
+    elseif st.source then
+      st.source(st)
+    end
+    return true, v, true
+  end
+  local task, v, case = take_sender(st)
+  if task then
+    wake(task, true, nil, case)
+    return true, v, true
+  end
+  if st.source then
+    local ready, value = st.source(st, true)
+    if ready then
+      return true, value, true
+    end
+  end
+  if st.closed then
+    return true, nil, false
+  end
+  return false
+end
+
+local function closed_error()
+  return P.error_new("send on closed channel", P.errors.INVALID, false)
+end
+
+-- Close: receivers get `nil, false`, parked senders `nil, err`. True if somebody was woken.
+local function close(st)
+  if st.closed then
+    return false
+  end
+  st.closed = true
+  local woken = false
+  while true do
+    local task, case = take_receiver(st)
+    if not task then
+      break
+    end
+    wake(task, nil, false, case)
+    woken = true
+  end
+  while true do
+    local task, _, case = take_sender(st)
+    if not task then
+      break
+    end
+    wake(task, nil, closed_error(), case)
+    woken = true
+  end
+  return woken
+end
+P.close_channel = close
+
+-- Methods --------------------------------------------------------------------------------------
+
+local function state_of(ch)
+  if rawtype(ch) ~= "table" or rawmt(ch) ~= CHANNEL then
+    error("channel expected, got " .. P.type(ch), 3)
+  end
+  return ch[STATE]
+end
+P.channel_state = state_of
+
+function methods.send(ch, v)
+  local st = state_of(ch)
+  if st.kernel then
+    return P.kernel_send(st, v)
+  end
+  if st.closed then
+    error("send on closed channel", 2)
+  end
+  if offer(st, v) then
+    return true
+  end
+  local task = P.current
+  may_wait(task, "channel:send")
+  task.seq = task.seq + 1
+  add_sender(st, task, v, false)
+  local ok, err = park(task)
+  if ok then
+    return true
+  end
+  return nil, err
+end
+
+function methods.receive(ch)
+  local st = state_of(ch)
+  if st.kernel then
+    return P.kernel_receive(st)
+  end
+  local ready, v, ok = poll(st)
+  if ready then
+    return v, ok
+  end
+  local task = P.current
+  may_wait(task, "channel:receive")
+  task.seq = task.seq + 1
+  add_receiver(st, task, false)
+  v, ok = park(task)
+  return v, ok
+end
+
+function methods.close(ch)
+  local st = state_of(ch)
+  if st.kernel then
+    return P.kernel_close(st)
+  end
+  if close(st) then
+    -- The woken run before the closer goes on (C-26), where the closer can wait.
+    local task = P.current
+    if task and not task.chunk and not task.pinned and raw.coroutine.isyieldable() then
+      push(task)
+      park(task)
+    end
+  end
+end
+
+function methods.case_receive(ch)
+  local st = state_of(ch)
+  local case = st.case
+  if not case then
+    case = setrawmt({ [CASE] = { ch = ch, st = st } }, CASE_CLASS)
+    st.case = case
+  end
+  return case
+end
+
+function methods.case_send(ch, v)
+  return setrawmt({ [CASE] = { ch = ch, st = state_of(ch), send = true, v = v } }, CASE_CLASS)
+end
+
+-- Select ---------------------------------------------------------------------------------------
+
+local function result(case, v, ok)
+  if case.send then
+    if not v then
+      return nil, ok
+    end
+    return { channel = case.ch, value = case.v, ok = true }
+  end
+  return { channel = case.ch, value = v, ok = ok }
+end
+
+-- Do a case if it is ready: done, value, ok.
+local function try(case)
+  local st = case.st
+  if case.send then
+    if not st.closed and offer(st, case.v) then
+      return true, true
+    end
+    return false
+  end
+  return poll(st)
+end
+
+local function case_of(v)
+  if rawtype(v) == "table" and rawmt(v) == CASE_CLASS then
+    return v[CASE]
+  end
+end
+
+-- The cases of a select table in order: the array part, then the rest; and `default`.
+local function gather(cases)
+  local list, n = {}, 0
+  local size = #cases
+  for i = 1, size do
+    local case = case_of(cases[i])
+    if case then
+      n = n + 1
+      list[n] = case
+    end
+  end
+  local default = false
+  if size > 0 and rawnext(cases, size) == nil then
+    return list, n, false -- nothing behind the array part
+  end
+  for key, value in rawnext, cases do
+    if key == "default" then
+      default = value == true
+    elseif not (math_type(key) == "integer" and key >= 1 and key <= size) then
+      local case = case_of(value)
+      if case then
+        n = n + 1
+        list[n] = case
+      end
+    end
+  end
+  return list, n, default
+end
+
+local function select_(cases, default)
+  if rawtype(cases) ~= "table" or P.type(cases) ~= "table" then
+    P.bad_argument(1, "select", "table", cases)
+  end
+  if default ~= nil and default ~= true and default ~= false then
+    P.bad_argument(2, "select", "boolean", default)
+  end
+  local list, n, wants_default = gather(cases)
+  wants_default = wants_default or default == true
+  for i = 1, n do
+    if list[i].st.kernel then
+      return P.kernel_select(list, n, wants_default)
+    end
+  end
+  for i = 1, n do
+    local case = list[i]
+    local done, v, ok = try(case)
+    if done then
+      return result(case, v, ok)
+    end
+  end
+  if wants_default then
+    return { default = true, ok = true }
+  end
+  local task = P.current
+  may_wait(task, "channel.select")
+  task.seq = task.seq + 1
+  local parked = false
+  for i = 1, n do
+    local case = list[i]
+    local st = case.st
+    if not case.send then
+      add_receiver(st, task, case)
+      parked = true
+    elseif not st.closed then
+      add_sender(st, task, case.v, case)
+      parked = true
+    end
+  end
+  if not parked then
+    P.watch_for_deadlock(task)
+  end
+  local v, ok, case = park(task)
+  return result(case, v, ok)
+end
+
+-- `channel.new([size])`
+local function new(size)
+  local cap = 0
+  if size ~= nil then
+    local number = rawtype(size) == "number" and size or raw.tonumber(size)
+    if not number then
+      P.bad_argument(1, "new", "number", size)
+    end
+    cap = number > 0 and floor(number) or 0
+  end
+  if P.current.proc.kernel_channels then
+    return P.kernel_channel(cap)
+  end
+  return (new_channel(cap))
+end
+
+P.channel = { new = new, select = select_ }
+P.channels.add_receiver, P.channels.take_receiver = add_receiver, take_receiver
+P.channels.poll, P.channels.buffer = poll, buffer
+
+function P.plain_text_of(name, v)
+  return raw.format("%s: 0x%08x", name, P.object_number(v))
+end
+
+-- A subscription channel: `source(st, wanted)` moves what waits in a mailbox into the
+-- buffer, or hands over one value if `wanted`.
+function P.new_source_channel(cap, source)
+  local ch, st = new_channel(cap)
+  st.source = source
+  return ch, st
+end

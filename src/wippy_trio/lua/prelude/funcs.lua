@@ -1,0 +1,629 @@
+-- Functions: calls are small processes on pooled states (core 14, apps 6).
+--
+-- A *state* is one load of a function's unit: its globals and its entry point. A call is a
+-- process of its own (pid, mailbox, tasks) that runs on a state nobody else uses meanwhile;
+-- afterwards the state waits for the next call of the same function. A call whose caller lives
+-- in this VM never leaves the VM: the result is copied once and the caller is woken here.
+
+local P = ...
+local raw = P.raw
+local rawtype, rawnext, rawmt, setrawmt, native_error, select, unpack =
+  raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable, raw.error, raw.select,
+  raw.table.unpack
+local host, park, wake, push, copy = P.host, P.park, P.wake, P.push, P.copy
+local K = P.errors
+local math_type, floor = raw.math.type, raw.math.floor
+
+local pools = {} -- function id -> pool
+P.pools = pools
+
+-- The registry changed the function: new calls get a new pool, running calls finish on the
+-- old one (apps 6.7).
+function P.forget_function(id)
+  pools[id] = nil
+end
+
+-- Who waits for a call: { task =, seq = } parked, or { done = f } told.
+local function tell(call, value, err)
+  local task = call.task
+  local owner = call.owner
+  if owner and owner.callees then
+    owner.callees[call] = nil
+  end
+  if call.timer then
+    P.disarm(call.timer)
+    call.timer = nil
+  end
+  if call.over then
+    return
+  end
+  call.over = true
+  if task then
+    if task.seq == call.seq and task.co then
+      wake(task, value, err)
+    end
+  else
+    call.done(value, err)
+  end
+end
+
+-- Pools -------------------------------------------------------------------------------------------
+
+local start
+
+-- A call of `pool` is over; `state` may be used again if it was left in order.
+local function release(pool, state)
+  pool.busy = pool.busy - 1
+  if state then
+    pool.idle[#pool.idle + 1] = state
+  end
+  local queue = pool.queue
+  while queue and queue.h < queue.t and pool.busy < pool.max do
+    local call = queue[queue.h]
+    queue[queue.h] = nil
+    queue.h = queue.h + 1
+    if not call.over then
+      start(pool, call)
+    end
+  end
+end
+
+-- Begin a call that has a place in its pool.
+function start(pool, call)
+  local ok, n, text, guard, options = host.admit_call(call.parent, pool.id, call.overrides)
+  if not ok then
+    return tell(call, nil, P.host_error(n, text, guard, options))
+  end
+  pool.busy = pool.busy + 1
+  call.pool = pool
+  local idle = pool.idle
+  local state = idle[#idle]
+  if state then
+    idle[#idle] = nil
+    local proc = P.new_proc(n, text, pool.id, guard)
+    proc.kernel_channels = options == 1
+    proc.entry, proc.state, proc.call = pool.id, state, call
+    call.proc, call.state = proc, state
+    local task = P.new_task(proc, state.f)
+    task.main, task.args = true, call.args
+    proc.main = task
+    push(task)
+    return
+  end
+  local proc, err = P.birth_call(n, text, pool, guard, options, call)
+  if proc == nil then
+    release(pool, nil)
+    tell(call, nil, err)
+  end
+end
+
+-- A function's process ended; `P.call_over` calls, after the process was dropped.
+function P.function_over(proc, call, value, err, clean)
+  local pool = call.pool
+  tell(call, copy(value), err)
+  release(pool, clean and not proc.detached and call.state or nil)
+end
+
+local function fetch_pool(id)
+  local ok, unit_key, max, kind, extra = host.find_function(id)
+  if not ok then
+    return nil, P.host_error(unit_key, max, kind, extra)
+  end
+  local pool = { id = id, unit = unit_key, max = max, busy = 0, idle = {}, kind = kind,
+    host = extra }
+  pools[id] = pool
+  return pool
+end
+
+-- Hand a call to its pool: at capacity it waits, first come, first served.
+local function submit(pool, call)
+  if pool.busy < pool.max then
+    return start(pool, call)
+  end
+  local queue = pool.queue
+  if not queue then
+    queue = { h = 1, t = 1 }
+    pool.queue = queue
+  end
+  queue[queue.t] = call
+  queue.t = queue.t + 1
+end
+
+-- Stop a call whose caller went away or lost patience (F-8).
+local function cancel_call(call, linked)
+  if call.over then
+    return
+  end
+  call.over = true
+  local proc = call.proc
+  if proc and not proc.dead then
+    if call.as_process then
+      P.deliver_system(proc, P.EVENTS_TOPIC, {
+        kind = "pid.cancel", from = call.from or "{|}", at = host.unix(),
+        reason = "caller context canceled",
+      })
+    else
+      P.kill(proc, linked)
+    end
+  end
+end
+
+function P.cancel_callees(_, calls)
+  for call in rawnext, calls do
+    if call.remote then
+      host.cancel_call(call.remote)
+    else
+      cancel_call(call)
+    end
+  end
+end
+
+-- Entry from the host: call a function for somebody outside the VM; told by OUT.RESULT.
+function P.call_from_host(id, ticket, parent, overrides, args)
+  local call = { parent = parent, overrides = overrides, args = args }
+  call.done = function(value, err)
+    if err then
+      P.emit(P.OUT.RESULT, ticket, 2, P.pack(1, err), nil)
+    else
+      P.emit(P.OUT.RESULT, ticket, 1, P.pack(1, value), nil)
+    end
+  end
+  P.host_calls[ticket] = call
+  local pool, err = pools[id], nil
+  if not pool then
+    pool, err = fetch_pool(id)
+    if not pool then
+      return tell(call, nil, err)
+    end
+  end
+  if pool.kind == "process" then
+    return tell(call, nil, P.error_new("processes are called by the host", K.INTERNAL, false))
+  end
+  submit(pool, call)
+end
+P.host_calls = {}
+
+function P.cancel_from_host(ticket)
+  local call = P.host_calls[ticket]
+  if call then
+    P.host_calls[ticket] = nil
+    cancel_call(call)
+  end
+end
+
+-- Calls from Lua ----------------------------------------------------------------------------------
+
+local function invalid(message)
+  return nil, P.error_new(message, K.INVALID, false)
+end
+
+local function check_id(id)
+  if id == "" then
+    return invalid("function ID required")
+  end
+  local colon = raw.string.find(id, ":", 1, true)
+  if not colon or colon == 1 then
+    return invalid("namespace required in function ID")
+  elseif colon == #id then
+    return invalid("name required in function ID")
+  end
+  return true
+end
+
+-- Start a call of `id`; `call` says who is told. Returns true, or nil, err.
+local function begin(task, id, call, spec)
+  local me = task.proc
+  local pool, err = pools[id], nil
+  if not pool then
+    pool, err = fetch_pool(id)
+    if not pool then
+      return nil, err
+    end
+  end
+  call.parent, call.owner = me.n, me
+  call.overrides = spec and spec.wire or false
+  local callees = me.callees
+  if not callees then
+    callees = {}
+    me.callees = callees
+  end
+  callees[call] = true
+  if pool.kind == "function" then
+    submit(pool, call)
+  else
+    -- A process as a function, or a function that another engine runs: the host knows.
+    call.remote = host.call_remote(me.n, id, call.overrides, P.pack(call.args.n,
+      unpack(call.args, 1, call.args.n)))
+    P.remote_calls[call.remote] = call
+  end
+  return true
+end
+P.remote_calls = {}
+
+-- The answer to a call that the host carried out.
+function P.remote_answer(ticket, tag, value)
+  local call = P.remote_calls[ticket]
+  P.remote_calls[ticket] = nil
+  if not call then
+    return
+  end
+  local _, v = P.unpack_wire(value)
+  if tag == 2 then
+    tell(call, nil, v)
+  else
+    tell(call, v, nil)
+  end
+end
+
+local function arguments(...)
+  local n = select("#", ...)
+  if n == 0 then
+    return { n = 0 }
+  end
+  return P.copy_arguments(n, ...)
+end
+
+-- A number of milliseconds, or the text of a duration, in seconds.
+local function seconds_of(v)
+  if rawtype(v) == "number" then
+    return v / 1000
+  elseif rawtype(v) == "string" then
+    local nanoseconds = host.parse_duration(v)
+    return nanoseconds and nanoseconds / 1e9
+  end
+end
+
+local function expire(record)
+  local call = record.call
+  if not call.over then
+    call.timer = nil
+    local err = P.error_new("function call timed out", K.TIMEOUT, true)
+    if call.remote then
+      host.cancel_call(call.remote)
+      tell(call, nil, err)
+    else
+      local proc = call.proc
+      tell(call, nil, err)
+      if proc and not proc.dead then
+        P.kill(proc)
+      end
+    end
+  end
+end
+
+local function with_timeout(call, options)
+  local limit = options and seconds_of(options.timeout)
+  if limit and limit > 0 then
+    call.deadline = { call = call, on_timer = expire }
+    call.timer = P.arm(host.clock() + limit, call.deadline)
+  end
+end
+
+-- Retries (F-37, F-38) ----------------------------------------------------------------------------
+
+local NEVER = { [K.INVALID] = true, [K.PERMISSION_DENIED] = true, [K.INTERNAL] = true }
+
+local function listed(list, kind)
+  for i = 1, #list do
+    if list[i] == kind then
+      return true
+    end
+  end
+  return false
+end
+
+local function may_retry(policy, err)
+  local _, kind, retryable = P.error_fields(err)
+  if retryable == false or kind == K.CANCELED then
+    return false
+  elseif policy.skip_kinds and listed(policy.skip_kinds, kind) then
+    return false
+  elseif policy.retry_kinds then
+    return listed(policy.retry_kinds, kind)
+  end
+  return not NEVER[kind]
+end
+
+local function retry_policy(id, spec)
+  local own = host.retry_options(id)
+  local given = spec and spec.options and spec.options.retry
+  if not own and rawtype(given) ~= "table" then
+    return nil
+  end
+  local policy = {}
+  if own then
+    local _, t = P.unpack_wire(own)
+    for k, v in rawnext, t do
+      policy[k] = v
+    end
+  end
+  for k, v in rawnext, rawtype(given) == "table" and given or {} do
+    policy[k] = v
+  end
+  if not policy.max_attempts or policy.max_attempts <= 1 then
+    return nil
+  end
+  return policy
+end
+
+local function waited_call(task, id, spec, args)
+  local call = { task = task, args = args }
+  task.seq = task.seq + 1
+  call.seq = task.seq
+  with_timeout(call, spec and spec.options)
+  local ok, err = begin(task, id, call, spec)
+  if not ok then
+    return nil, err
+  end
+  local value
+  value, err = park(task)
+  return value, err
+end
+
+local function call_function(name, spec, id, ...)
+  local task = P.current
+  id = P.text_argument(1, name, id)
+  P.may_wait(task, "funcs." .. name)
+  local ok, err = check_id(id)
+  if not ok then
+    return nil, err
+  end
+  local me = task.proc
+  if me.guard and not host.allowed(me.n, "funcs.call", id) then
+    return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
+  end
+  local policy = (spec and spec.options or P.retried[id]) and retry_policy(id, spec)
+  local args = arguments(...)
+  if not policy then
+    return waited_call(task, id, spec, args)
+  end
+  local delay = seconds_of(policy.initial_delay) or 0.1
+  local limit = seconds_of(policy.max_delay) or 10
+  local factor, jitter = policy.backoff_factor or 2, policy.jitter or 0.1
+  for attempt = 1, policy.max_attempts do
+    local value
+    value, err = waited_call(task, id, spec, P.copy_arguments(args.n, unpack(args, 1, args.n)))
+    if not err or attempt == policy.max_attempts or not may_retry(policy, err) then
+      return value, err
+    end
+    delay = raw.math.min(delay * factor, limit)
+    P.sleep(delay * (1 + jitter * (2 * P.random() - 1)))
+  end
+end
+P.retried = {} -- ids of functions whose metadata asks for retries; the host fills it
+
+-- Futures (core 14.5) -----------------------------------------------------------------------------
+
+local FUTURE_STATE = P.key("future")
+local future_methods = {}
+local FUTURE = P.class("future", future_methods)
+
+local function future_of(self)
+  if rawtype(self) ~= "table" or rawmt(self) ~= FUTURE then
+    native_error("future expected, got " .. P.type(self), 3)
+  end
+  return self[FUTURE_STATE]
+end
+
+function FUTURE.__tostring()
+  return "funcs.Future{}"
+end
+
+local function new_future(start_call)
+  local ch, st = P.new_channel(1)
+  local future = { ch = ch, st = st, complete = false, canceled = false }
+  local call = {}
+  call.done = function(value, err)
+    if future.canceled then
+      return
+    end
+    future.complete, future.err = true, err
+    if not err then
+      future.payload = P.payload_new(value)
+    end
+    P.offer(st, err or future.payload)
+    P.close_channel(st)
+  end
+  future.call = call
+  local ok, err = start_call(call)
+  if not ok then
+    if err and P.errors_kind(err) == K.NOT_FOUND then
+      -- Found out through the future, not at once (core 14.5).
+      call.done(nil, err)
+      future.complete = true
+    else
+      return nil, err
+    end
+  end
+  return setrawmt({ [FUTURE_STATE] = future }, FUTURE), nil
+end
+P.new_future = new_future
+
+function future_methods.response(self)
+  return future_of(self).ch
+end
+future_methods.channel = future_methods.response
+
+function future_methods.is_complete(self)
+  return future_of(self).complete
+end
+
+function future_methods.is_canceled(self)
+  return future_of(self).canceled
+end
+
+local function canceled_error()
+  return P.error_new("canceled", K.CANCELED, false)
+end
+
+function future_methods.result(self)
+  local future = future_of(self)
+  if future.canceled then
+    return nil, canceled_error()
+  elseif not future.complete then
+    return nil, nil
+  elseif future.err then
+    return nil, future.err
+  end
+  return future.payload, nil
+end
+
+function future_methods.error(self)
+  local future = future_of(self)
+  if future.canceled then
+    return canceled_error(), true
+  elseif future.complete and future.err then
+    return future.err, true
+  end
+  return nil, false
+end
+
+function future_methods.cancel(self)
+  local future = future_of(self)
+  if not future.canceled then
+    future.canceled = true
+    P.close_channel(future.st)
+    local call = future.call
+    if not call.over then
+      if call.remote then
+        host.cancel_call(call.remote)
+        call.over = true
+      else
+        cancel_call(call)
+      end
+    end
+  end
+  return true, nil
+end
+
+local function async_function(name, spec, id, ...)
+  local task = P.current
+  id = P.text_argument(1, name, id)
+  if task.chunk then
+    P.may_wait(task, "funcs." .. name)
+  end
+  local ok, err = check_id(id)
+  if not ok then
+    return nil, err
+  end
+  local me = task.proc
+  if me.guard and not host.allowed(me.n, "funcs.call", id) then
+    return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
+  end
+  local args = arguments(...)
+  return new_future(function(call)
+    call.args = args
+    with_timeout(call, spec and spec.options)
+    return begin(task, id, call, spec)
+  end)
+end
+
+-- Executors (core 14.4) ---------------------------------------------------------------------------
+
+local SPEC = P.key("executor")
+local executor_methods = {}
+local EXECUTOR = P.class("executor", executor_methods)
+
+function EXECUTOR.__tostring()
+  return "funcs.Executor{}"
+end
+
+local function spec_of(self)
+  if rawtype(self) ~= "table" or rawmt(self) ~= EXECUTOR then
+    native_error("executor expected, got " .. P.type(self), 3)
+  end
+  return self[SPEC]
+end
+
+local function with(spec, field, value)
+  local new = { context = spec.context, actor = spec.actor, scope = spec.scope,
+    options = spec.options }
+  new[field] = value
+  if new.context or new.actor or new.scope then
+    new.wire = P.pack(1, { context = new.context, actor = new.actor, scope = new.scope })
+  end
+  return setrawmt({ [SPEC] = new }, EXECUTOR)
+end
+
+local function refused(action, resource, message)
+  local me = P.current.proc
+  if me.guard and not host.allowed(me.n, action, resource) then
+    return P.error_new(message, K.PERMISSION_DENIED, false)
+  end
+end
+
+function executor_methods.with_context(self, t)
+  local spec = spec_of(self)
+  if rawtype(t) ~= "table" or P.type(t) ~= "table" then
+    P.bad_argument(1, "with_context", "table", t)
+  end
+  local err = refused("funcs.context", "context",
+    "not allowed to call functions with custom context")
+  if err then
+    return nil, err
+  end
+  local values = {}
+  for k, v in rawnext, spec.context or {} do
+    values[k] = v
+  end
+  for k, v in P.pairs(t) do
+    if rawtype(k) == "string" then
+      values[k] = P.bag(v)
+    end
+  end
+  return with(spec, "context", values)
+end
+
+local function identity(field, brand, label)
+  return function(self, v)
+    local spec = spec_of(self)
+    if P.brand(v) ~= brand then
+      P.bad_argument(1, "with_" .. field, label, v)
+    end
+    local err = refused("funcs.security", "security",
+      "not allowed to call functions with custom security context")
+    if err then
+      return nil, err
+    end
+    return with(spec, field, v)
+  end
+end
+
+executor_methods.with_actor = identity("actor", "security.Actor", "Actor")
+executor_methods.with_scope = identity("scope", "security.Scope", "Scope")
+
+function executor_methods.with_options(self, t)
+  local spec = spec_of(self)
+  if rawtype(t) ~= "table" or P.type(t) ~= "table" then
+    P.bad_argument(1, "with_options", "table", t)
+  end
+  local network = t.network
+  if rawtype(network) == "string" then
+    local err = refused("network.select", network, "not allowed: network " .. network)
+    if err then
+      return nil, err
+    end
+  end
+  return with(spec, "options", copy(t))
+end
+
+function executor_methods.call(self, id, ...)
+  return call_function("call", spec_of(self), id, ...)
+end
+
+function executor_methods.async(self, id, ...)
+  return async_function("async", spec_of(self), id, ...)
+end
+
+P.natives.funcs = P.library("funcs", {
+  call = function(id, ...)
+    return call_function("call", nil, id, ...)
+  end,
+  async = function(id, ...)
+    return async_function("async", nil, id, ...)
+  end,
+  new = function()
+    return setrawmt({ [SPEC] = {} }, EXECUTOR)
+  end,
+})
+local _ = math_type and floor

@@ -1,0 +1,543 @@
+-- Lives: births, units of code, ends, and what is reported about them.
+--
+-- A *unit* is what an entry needs to run: its own chunk, the chunks of its import closure in
+-- the order in which they run, the modules they declare. Units and compiled chunks are shared
+-- by all processes of the VM; a process gets its own globals in front of the unit's base
+-- table, and its own run of every chunk.
+--
+-- The chunk of an entry runs when the process is made (P-3), in a task of the *child*, nested
+-- in the spawner's slice: it can be killed and is charged to the child. The same coroutine
+-- then goes on as the main task.
+
+local P = ...
+local raw = P.raw
+local rawtype, rawnext, setrawmt, native_error, unpack =
+  raw.type, raw.next, raw.setrawmetatable, raw.error, raw.table.unpack
+local resume, yield, status, traceback =
+  raw.coroutine.resume, raw.coroutine.yield, raw.coroutine.status, raw.traceback
+local push, wake, SYS, new_task = P.push, P.wake, P.SYS, P.new_task
+local host = P.host
+
+-- Outbound entries: five values each ---------------------------------------------------------
+
+local out, outn = {}, 0
+
+local function emit(op, a, b, c, d)
+  local n = outn
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5] = op, a, b, c, d
+  outn = n + 5 -- last: an allocation failure above leaves no half entry
+end
+P.emit = emit
+
+function P.take_out()
+  local batch, n = out, outn
+  out, outn = {}, 0
+  return batch, n
+end
+
+local OUT = { EXIT = 1, CALL = 2, SEND = 3, NURSE = 4, UNBORN = 5, BORN = 6, FREED = 7,
+  RESULT = 8, KERNEL = 9, CANCEL = 10 }
+P.OUT = OUT
+local EXIT_VALUE, EXIT_KEPT, EXIT_ERROR, EXIT_TERMINATED, EXIT_LINKED = 0, 1, 2, 3, 4
+
+-- Units ---------------------------------------------------------------------------------------
+
+local units, protos = {}, {}
+P.units = units
+
+local function compile(key)
+  local name, text = host.chunk(key)
+  local proto, message = raw.load(text, "@" .. name, "t", {})
+  if not proto then
+    return nil, message
+  end
+  protos[key] = proto
+  return proto
+end
+
+-- One run of a chunk under the globals `env`: its main function.
+local function instantiate(key, env)
+  local proto = protos[key]
+  if not proto then
+    local message
+    proto, message = compile(key)
+    if not proto then
+      native_error(message, 0)
+    end
+  end
+  return proto(env, P.types_of(key), P.budget, P.rewrites)
+end
+P.instantiate = instantiate
+
+-- The names every program of the unit finds as globals: the base library and its modules.
+local function make_base(unit)
+  local base = {}
+  for k, v in rawnext, P.base do
+    base[k] = v
+  end
+  for i = 1, #unit.modules do
+    local name = unit.modules[i][1]
+    base[name] = P.module(unit.modules[i][2])
+  end
+  return base
+end
+
+local function fetch_unit(key)
+  local _, unit = P.unpack_wire(host.unit(key))
+  unit.key = key
+  local envmt = { __index = make_base(unit) }
+  P.brands[envmt] = "env"
+  unit.envmt = envmt
+  units[key] = unit
+  return unit
+end
+
+function P.forget_unit(key)
+  units[key] = nil
+end
+
+function P.forget_chunk(key)
+  protos[key] = nil
+end
+
+-- Globals of all processes that the collector has not freed yet, for the leak tests.
+P.environments = setrawmt({}, { __mode = "k" })
+
+-- Run the chunks of a unit under fresh globals, imports first: the entry point (P-3 to P-9).
+local function load_unit(unit, state)
+  local env = setrawmt({}, unit.envmt)
+  env._G = env
+  P.environments[env] = true
+  local loaded = {}
+  state.env, state.loaded, state.unit = env, loaded, unit
+  local imports = unit.imports
+  for i = 1, #imports do
+    local alias, chunk = imports[i][1], imports[i][2]
+    local value = instantiate(chunk, env)()
+    loaded[alias] = value
+    env[alias] = value
+  end
+  local value = instantiate(unit.main, env)()
+  if rawtype(value) == "function" then
+    return value
+  end
+  local method = unit.method
+  if rawtype(value) == "table" then
+    local f = value[method]
+    if rawtype(f) == "function" then
+      return f
+    end
+  end
+  native_error(P.error_new('method "' .. method .. '" not found in module ' .. unit.id,
+    P.errors.NOT_FOUND, false), 0)
+end
+
+-- `require(name)`: a declared module, an import, an always present library (MOD-1 to MOD-4).
+function P.require(name)
+  if rawtype(name) ~= "string" then
+    if rawtype(name) == "number" then
+      name = P.tostring(name)
+    else
+      P.bad_argument(1, "require", "string", name)
+    end
+  end
+  local state = P.current.proc.state
+  local value = state.loaded[name]
+  if value ~= nil then
+    return value
+  end
+  local unit = state.unit
+  local modules = unit.modules
+  for i = 1, #modules do
+    if modules[i][1] == name then
+      return P.module(modules[i][2])
+    end
+  end
+  value = P.always[name]
+  if value ~= nil then
+    return value
+  end
+  native_error("module '" .. name .. "' not found", 2)
+end
+
+-- Births --------------------------------------------------------------------------------------
+
+local newborn, newborns = {}, 0
+
+-- What the host must open nurseries for: those born in this step that outlive it.
+function P.report_newborn()
+  for i = 1, newborns do
+    local proc = newborn[i]
+    newborn[i] = nil
+    if not proc.dead then
+      emit(OUT.NURSE, proc.n, nil, nil, nil)
+    end
+  end
+  newborns = 0
+end
+
+local READY = { "chunk loaded" }
+
+-- Body of the main task: load, say so, then run the entry point with the arguments that the
+-- first resume after READY brings.
+local function boot(proc, unit, state, args)
+  local f = load_unit(unit, state)
+  state.f = f
+  yield(READY)
+  proc.main.chunk = nil
+  proc.main.booting = nil
+  return f(unpack(args, 1, args.n))
+end
+
+-- The load of a chunk failed: its error as it crosses (P-6, P-7).
+local function load_error(e)
+  if P.is_error(e) then
+    local message, kind, retryable, details = P.error_fields(e)
+    if kind == P.errors.NOT_FOUND then
+      return P.error_new(message, kind, retryable, details)
+    end
+    return P.error_new("failed to execute script: " .. message,
+      kind ~= "" and kind or P.errors.INTERNAL, retryable, details)
+  end
+  return P.error_new("failed to execute script: " .. P.tostring(e), P.errors.INTERNAL, false)
+end
+
+local function new_proc(n, text, host_id, guard)
+  local proc = {
+    n = n, text = text, host = host_id, tasks = {}, guard = guard, dead = false, trap = false,
+  }
+  P.procs[n] = proc
+  P.by_text[text] = proc
+  P.alive = P.alive + 1
+  return proc
+end
+P.new_proc = new_proc
+
+-- Resume a booting task once; true when it is ready, nil and an error when it failed, false
+-- when its budget set it aside.
+local function boot_step(task, ...)
+  local spawner = P.current
+  local turn = P.turn
+  P.current = task
+  local ok, a = resume(task.co, ...)
+  P.current = spawner
+  P.turn = turn
+  if not ok then
+    if task.proc.dead then
+      return nil, P.error_new("process terminated", P.errors.INTERNAL, false)
+    end
+    P.caught_in_boot(task, a)
+    local e = load_error(a)
+    P.error_trace(e, traceback(task.co))
+    return nil, e
+  elseif a == READY then
+    return true
+  elseif task.proc.dead then
+    return nil, P.error_new("process terminated", P.errors.INTERNAL, false)
+  end
+  return false
+end
+
+function P.caught_in_boot(task, e)
+  if e == "not enough memory" then
+    task.proc.dead, P.broken, P.over = true, task.proc.n, true
+  end
+end
+
+-- A booting task that was set aside and runs on from the queue ends here.
+local function boot_over(task, ready, e)
+  local proc, waiter, seq = task.proc, task.starter, task.starter_seq
+  task.starter = nil
+  if ready then
+    push(task)
+    if not proc.call then
+      newborns = newborns + 1
+      newborn[newborns] = proc
+      emit(OUT.BORN, proc.n, nil, nil, nil)
+    end
+  else
+    local call = proc.call
+    proc.call = nil
+    P.drop(proc)
+    host.unborn(proc.n)
+    if call then
+      return P.call_over(proc, call, nil, e)
+    end
+  end
+  if waiter then
+    if waiter.seq == seq then
+      wake(waiter, ready and proc.text or nil, e)
+    end
+  elseif not ready then
+    emit(OUT.UNBORN, proc.n, P.pack(1, e), nil, nil)
+  end
+end
+
+-- Make a process whose kernel side was admitted: `proc`, or nil, err, or false if its chunk
+-- is still running on its own budget (then `waiter` is woken with text or nil, err).
+function P.birth(n, text, host_id, unit_key, guard, options, args, waiter)
+  local proc = new_proc(n, text, host_id, guard)
+  proc.kernel_channels = options.kernel_channels
+  local unit = units[unit_key]
+  if not unit then
+    local ok, found = raw.pcall(fetch_unit, unit_key)
+    if not ok then
+      P.drop(proc)
+      host.unborn(n)
+      return nil, P.is_error(found) and found or load_error(found)
+    end
+    unit = found
+  end
+  proc.entry = unit.id
+  local state = {}
+  proc.state = state
+  local task = new_task(proc, boot)
+  task.main, task.chunk, task.booting = true, true, true
+  proc.main = task
+  local ready, e = boot_step(task, proc, unit, state, args)
+  if ready then
+    push(task)
+    newborns = newborns + 1
+    newborn[newborns] = proc
+    return proc
+  elseif ready == nil then
+    P.drop(proc)
+    host.unborn(n)
+    return nil, e
+  end
+  -- Set aside by its budget: it is in the run queue already; the spawner waits.
+  if waiter then
+    waiter.seq = waiter.seq + 1
+    task.starter, task.starter_seq = waiter, waiter.seq
+  end
+  return false
+end
+
+-- Make the process of a function call that needs a fresh state; the entry point goes on by
+-- itself once the chunk is loaded.
+function P.birth_call(n, text, pool, guard, options, call)
+  local proc = new_proc(n, text, pool.id, guard)
+  proc.kernel_channels = options == 1
+  call.proc = proc
+  local unit = units[pool.unit]
+  if not unit then
+    local ok, found = raw.pcall(fetch_unit, pool.unit)
+    if not ok then
+      P.drop(proc)
+      host.unborn(n)
+      return nil, P.is_error(found) and found or load_error(found)
+    end
+    unit = found
+  end
+  proc.entry = unit.id
+  local state = {}
+  proc.state, proc.call, call.state = state, call, state
+  local task = new_task(proc, boot)
+  task.main, task.chunk, task.booting = true, true, true
+  proc.main = task
+  local ready, e = boot_step(task, proc, unit, state, call.args)
+  if ready then
+    push(task)
+  elseif ready == nil then
+    proc.call = nil
+    P.drop(proc)
+    host.unborn(n)
+    return nil, e
+  end
+  return proc
+end
+
+-- The run queue resumed a task that is still booting.
+function P.boot_returned(task, ok, a)
+  if a == SYS then
+    return
+  elseif ok and a == READY then
+    boot_over(task, true)
+  elseif not ok then
+    P.caught_in_boot(task, a)
+    boot_over(task, nil, load_error(a))
+  end
+end
+
+-- Let what a finished function call left behind go on: coroutines that wait for time finish by
+-- themselves, those blocked on channels only are discarded (apps 13.31). The pid is dead.
+function P.detach(proc)
+  local main, any = proc.main, false
+  for task in rawnext, proc.tasks do
+    if task ~= main and task.sleep then
+      any = true
+    end
+  end
+  if not any then
+    return false
+  end
+  P.procs[proc.n] = nil
+  P.by_text[proc.text] = nil
+  P.alive = P.alive - 1
+  proc.detached, proc.call = true, nil
+  proc.tasks[main] = nil
+  main.co = nil
+  P.detached[proc] = true
+  return true
+end
+P.detached = {}
+
+-- A task of a detached process finished: is any left that time will wake?
+function P.detached_task_over(proc)
+  for task in rawnext, proc.tasks do
+    if task.sleep or task.queued then
+      return
+    end
+  end
+  P.detached[proc] = nil
+  P.drop(proc)
+end
+
+-- Ends ----------------------------------------------------------------------------------------
+
+P.results, P.last_result = {}, 0
+P.ended = {} -- text -> true, for processes that ended in this step and were not reported yet
+
+local function report(proc, code, value)
+  P.ended[proc.text] = true
+  if proc.named then
+    host.release_names(proc.n)
+  end
+  emit(OUT.EXIT, proc.n, code, value, nil)
+end
+
+-- An error as it leaves a process (P-24, P-25, P-31, E-45).
+local function crossing(e)
+  return P.crossing_error(e)
+end
+
+-- End a process with an error; the error has crossed already.
+local function fail(proc, e)
+  if proc.dead then
+    return
+  end
+  local call = proc.call
+  P.drop(proc)
+  if call then
+    P.call_over(proc, call, nil, e, not proc.crashed)
+  end
+  report(proc, EXIT_ERROR, P.pack(1, e))
+end
+P.fail_process = fail
+
+-- The main task returned (P-20 to P-25).
+function P.returned(proc, value, second)
+  if second ~= nil then
+    if rawtype(second) == "string" then
+      return fail(proc, P.error_new(second, P.errors.INTERNAL, false))
+    elseif P.is_error(second) then
+      return fail(proc, crossing(second))
+    end
+  end
+  local call = proc.call
+  local detached = call and P.detach(proc)
+  if not detached then
+    P.drop(proc)
+  end
+  if call then
+    P.call_over(proc, call, value, nil, true)
+  end
+  local t = rawtype(value)
+  if t == "table" then
+    local key = P.last_result + 1
+    P.last_result = key
+    P.results[key] = value
+    report(proc, EXIT_KEPT, key)
+  elseif t == "function" or t == "thread" then
+    report(proc, EXIT_VALUE, nil)
+  else
+    report(proc, EXIT_VALUE, value)
+  end
+end
+
+-- An error nobody caught, in any task (P-30 to P-33).
+function P.crashed(proc, e, trace, task)
+  if task.booting then
+    return
+  end
+  local err
+  if P.is_error(e) then
+    err = crossing(e)
+  elseif rawtype(e) == "string" then
+    err = P.error_new(e, P.errors.INTERNAL, nil)
+  else
+    err = P.error_new(P.tostring(e), P.errors.INTERNAL, nil)
+  end
+  P.error_trace(err, trace)
+  proc.crashed = true
+  fail(proc, err)
+end
+
+-- End a process at once (P-40); its exit is built by the kernel.
+function P.kill(proc, linked)
+  if proc.dead then
+    return
+  end
+  local call = proc.call
+  P.drop(proc)
+  if call then
+    P.call_over(proc, call, nil, P.error_new(
+      linked and "linked process failed" or "process terminated", P.errors.INTERNAL, nil))
+  end
+  report(proc, linked and EXIT_LINKED or EXIT_TERMINATED, nil)
+end
+
+-- Tell the parked task that it can never be woken, if that is so (P-80).
+function P.watch_for_deadlock(task)
+  local proc = task.proc
+  local n = 0
+  for other in rawnext, proc.tasks do
+    n = n + 1
+    if other ~= task then
+      return -- somebody else of the process may run, or waits somewhere
+    end
+  end
+  if proc.subs and rawnext(proc.subs) or proc.inbox or proc.calls and rawnext(proc.calls) then
+    return
+  end
+  fail(proc, P.error_new(
+    "deadlock: all coroutines blocked with no pending operations (threads=" .. n .. ")",
+    P.errors.INTERNAL, false))
+end
+
+-- Upgrade (P-100 to P-108): the same pid, links and names; new code, new state.
+function P.upgrade(proc, unit_key, args)
+  local rest, events, arrivals = P.unread(proc)
+  for task in rawnext, proc.tasks do
+    task.co = nil
+    task.seq = task.seq + 1
+  end
+  proc.tasks = {}
+  proc.subs, proc.inbox, proc.at, proc.counts, proc.calls = nil, nil, nil, nil, nil
+  proc.rest, proc.arrivals = rest, arrivals
+  if events then
+    proc.at = { [P.EVENTS_TOPIC] = events }
+  end
+  proc.trap = false
+  local unit = units[unit_key]
+  if not unit then
+    local ok, found = raw.pcall(fetch_unit, unit_key)
+    if not ok then
+      return fail(proc, P.error_new("upgrade: " .. P.tostring(found), P.errors.INTERNAL, false))
+    end
+    unit = found
+  end
+  proc.entry = unit.id
+  local state = {}
+  proc.state = state
+  local task = new_task(proc, boot)
+  task.main, task.chunk, task.booting, task.upgrading = true, true, true, true
+  proc.main = task
+  local ready, e = boot_step(task, proc, unit, state, args)
+  if ready then
+    push(task)
+  elseif ready == nil then
+    fail(proc, P.error_new("upgrade: " .. P.tostring(e), P.errors.INTERNAL, false))
+  end
+end
+local _ = status

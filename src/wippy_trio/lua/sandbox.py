@@ -1,0 +1,130 @@
+"""Make one Lua VM: nothing of Python reachable, nothing of the machine either.
+
+Everything a program could reach is taken away before the prelude runs, and the prelude
+itself gets what it needs in one private table. No Python object ever reaches a program,
+not even a host function: programs get Lua closures.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from wippy_trio.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LUA_VERSIONS", "make_runtime"]
+
+LUA_VERSIONS = ("5.3", "5.4", "5.5")
+
+PRELUDE = (
+    "handles",
+    "numbers",
+    "errors",
+    "patterns",
+    "format",
+    "strings",
+    "tables",
+    "maths",
+    "copy",
+    "wire",
+    "payload",
+    "json",
+    "scheduler",
+    "channel",
+    "mailbox",
+    "life",
+    "process",
+    "timers",
+    "bridge",
+    "funcs",
+    "types",
+    "base",
+    "step",
+)
+
+_PREPARE = b"""
+local host = ...
+local raw = {}
+for _, name in ipairs{
+  "type", "next", "pairs", "ipairs", "rawget", "rawset", "rawequal", "rawlen", "select",
+  "error", "assert", "pcall", "xpcall", "tostring", "tonumber", "setmetatable",
+  "getmetatable", "load", "collectgarbage"} do
+  raw[name] = _G[name]
+end
+local function copy(lib)
+  local t = {}
+  for k, v in pairs(lib) do t[k] = v end
+  return t
+end
+raw.string, raw.table, raw.math, raw.os = copy(string), copy(table), copy(math), copy(os)
+raw.coroutine, raw.utf8 = copy(coroutine), copy(utf8)
+raw.getrawmetatable, raw.setrawmetatable = debug.getmetatable, debug.setmetatable
+raw.traceback, raw.getinfo = debug.traceback, debug.getinfo
+raw.format = string.format
+local real_host = {}
+for i = 1, #host, 2 do real_host[host[i]] = host[i + 1] end
+local names = {}
+for k in pairs(_G) do names[#names + 1] = k end
+for _, k in ipairs(names) do _G[k] = nil end
+return { raw = raw, host = real_host, carriers = {}, packers = {}, unpackers = {} }
+"""
+
+
+@functools.cache
+def _prelude_text(name: str) -> bytes:
+    package = resources.files("wippy_trio.lua") / "prelude" / f"{name}.lua"
+    return package.read_bytes()
+
+
+def _refuse(_object: object, _name: object, _setting: bool) -> object:  # noqa: FBT001
+    raise AttributeError("no Python object is open to Lua")
+
+
+def make_runtime(
+    version: str, host: Mapping[str, Any], *, seed: int | None = None
+) -> tuple[Any, Any]:
+    """Open a VM and load the prelude into it.
+
+    Args:
+      version: ``5.3``, ``5.4`` or ``5.5``.
+      host: Python functions for the prelude, by name.
+      seed: Of the VM's random numbers; from the system if not given.
+
+    Returns:
+      The lupa runtime and the private state table of the prelude.
+
+    Raises:
+      InvalidError: No such Lua version here.
+    """
+    if version not in LUA_VERSIONS:
+        raise InvalidError(
+            f"Lua version {version!r}: wanted one of {', '.join(LUA_VERSIONS)}"
+        )
+    module = importlib.import_module("lupa.lua" + version.replace(".", ""))
+    runtime = module.LuaRuntime(
+        encoding=None,
+        unpack_returned_tuples=True,
+        register_eval=False,
+        register_builtins=False,
+        attribute_filter=_refuse,
+        max_memory=0,
+    )
+    pairs: list[Any] = []
+    for name, fn in host.items():
+        pairs += (name.encode(), fn)
+    load = runtime.eval(b"load")
+    prepare = load(_PREPARE, b"=prepare")
+    state = prepare(runtime.table_from(pairs))
+    for name in PRELUDE:
+        chunk = load(_prelude_text(name), f"@{name}.lua".encode())
+        if isinstance(chunk, tuple):
+            raise RuntimeError(f"prelude {name}.lua: {chunk[1]!r}")
+        chunk(state)
+    if seed is not None and state[b"seed_random"] is not None:
+        state[b"seed_random"](seed)
+    return runtime, state

@@ -1,0 +1,185 @@
+"""One Lua VM and its two queues; `VM.step` is the only way in.
+
+Entries cross as five values each. What concerns the VM is appended to `inbound` at any
+time, and the driver is woken; the VM itself is entered by the driver alone, never while a
+step is running.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.sandbox import make_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["VM", "Statistics", "VmValue"]
+
+# Inbound entries; prelude/step.lua has the other side.
+ANSWER, MESSAGE, EXIT_VALUE, EXIT_KEPT, EXIT_WIRE, EXIT_ERROR = 1, 2, 3, 4, 5, 6
+LINK_DOWN, CANCEL, DROP, BIRTH, TOPIC, RELEASE = 7, 8, 9, 10, 11, 12
+CALL, CANCEL_CALL, REMOTE_ANSWER, FORGET, OPTIONS = 13, 14, 15, 16, 17
+
+MOST_ENTRIES = 8000
+MOST_BIRTHS = 200
+
+
+@attrs.frozen(slots=True)
+class Statistics:
+    """Count what a VM holds; exact for freed things only after `VM.collect`.
+
+    Attributes:
+      processes: Alive, by the prelude's table.
+      tasks: Coroutines the scheduler resumes.
+      environments: Globals of processes that the collector has not freed.
+      timers: Armed timers whose waiter still exists.
+      bytes: Of the Lua heap.
+    """
+
+    processes: int
+    tasks: int
+    environments: int
+    timers: int
+    bytes: int
+
+
+class VmValue:
+    """Stand for a result that stays in its VM until somebody outside wants it."""
+
+    __slots__ = ("_key", "_values", "_vm")
+
+    def __init__(self, vm: VM, key: int) -> None:
+        self._vm = vm
+        self._key = key
+        self._values: tuple[Any, ...] | None = None
+
+    def key_for(self, vm: VM) -> int | None:
+        """Give the key, if the value lives in that VM."""
+        return self._key if vm is self._vm else None
+
+    def wire(self) -> bytes:
+        """Give the value in the wire format."""
+        return self._vm.fetch(self._key)
+
+    def open(self) -> tuple[Any, ...]:
+        """Give the value as a Python value, in a tuple."""
+        if self._values is None:
+            self._values = decode(self.wire())
+        return self._values
+
+    def __del__(self) -> None:
+        self._vm.post(RELEASE, self._key)
+
+
+class VM:
+    """Hold one Lua VM."""
+
+    def __init__(
+        self,
+        version: str,
+        host: Mapping[str, Callable[..., Any]],
+        *,
+        seed: int | None = None,
+        memory_limit: int = 0,
+    ) -> None:
+        """Open it.
+
+        Args:
+          version: Of Lua: ``5.3``, ``5.4``, ``5.5``.
+          host: Functions for the prelude.
+          seed: Of its random numbers.
+          memory_limit: Bytes of the Lua heap; 0 for no limit.
+        """
+        self._runtime, state = make_runtime(version, host, seed=seed)
+        self._step = state[b"step"]
+        self._fetch = state[b"fetch"]
+        self._mend = state[b"mend"]
+        self._statistics = state[b"statistics"]
+        self._collect = state[b"raw"][b"collectgarbage"]
+        self.memory_limit = memory_limit
+        self.inbound: list[Any] = []
+        self.births: list[tuple[int, int, bytes]] = []
+        self.wake: Callable[[], None] = lambda: None
+        self.stepping = False
+        self._apply_limit()
+
+    def _apply_limit(self) -> None:
+        if self.memory_limit:
+            self._runtime.set_max_memory(self.memory_limit)
+
+    def post(self, op: int, a: Any = None, b: Any = None, c: Any = None, d: Any = None) -> None:
+        """Append an entry and wake the driver."""
+        self.inbound += (op, a, b, c, d)
+        self.wake()
+
+    def post_birth(self, number: int, unit: int, arguments: bytes) -> None:
+        """Append a birth; a step takes a limited number of them."""
+        self.births.append((number, unit, arguments))
+        self.wake()
+
+    @property
+    def pending(self) -> bool:
+        """Whether entries wait."""
+        return bool(self.inbound or self.births)
+
+    def _take(self) -> list[Any]:
+        most = MOST_ENTRIES * 5
+        if len(self.inbound) <= most:
+            batch, self.inbound = self.inbound, []
+        else:
+            batch, self.inbound = self.inbound[:most], self.inbound[most:]
+        if self.births:
+            for number, unit, arguments in self.births[:MOST_BIRTHS]:
+                batch += (BIRTH, number, unit, arguments, None)
+            del self.births[:MOST_BIRTHS]
+        return batch
+
+    def step(self, now: float, budget: float) -> tuple[Any, ...] | None:
+        """Enter the VM once.
+
+        Args:
+          now: The time that decides which timers are due.
+          budget: Seconds it may run.
+
+        Returns:
+          State (1: more to run), the time of the next timer or ``False``, then the
+          outbound entries, five values each. ``None``: it is broken, see `mend`.
+        """
+        batch = self._take()
+        self.stepping = True
+        try:
+            result = self._step(now, budget, *batch)
+        finally:
+            self.stepping = False
+        return result if isinstance(result, tuple) else None
+
+    def mend(self) -> int | None:
+        """Lift the memory limit, drop the process that hit it, and restore the limit.
+
+        Returns:
+          The number of the process that ended for it.
+        """
+        if self.memory_limit:
+            self._runtime.set_max_memory(0)
+        number = self._mend()
+        self.collect()
+        self._apply_limit()
+        return int(number) if number else None
+
+    def fetch(self, key: int) -> bytes:
+        """Read a kept result in the wire format; only between steps."""
+        data = self._fetch(key)
+        return data if isinstance(data, bytes) else encode([None])
+
+    def collect(self) -> None:
+        """Collect garbage in full; only between steps."""
+        self._collect(b"collect")
+        self._collect(b"collect")
+
+    def statistics(self) -> Statistics:
+        """Count what it holds; only between steps."""
+        return Statistics(*(int(n) for n in self._statistics()))

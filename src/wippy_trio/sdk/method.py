@@ -1,0 +1,24 @@
+"""How a method of a handle shows its results to Lua."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["method"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def method(
+    *, name: str | None = None, pair: bool = True, raises: bool = False
+) -> Callable[[F], F]:
+    """Tune one method of a handle class; see `LuaModule.export` for the arguments."""
+
+    def mark(function: F) -> F:
+        function.__lua_options__ = {"name": name, "pair": pair, "raises": raises}  # type: ignore[attr-defined]
+        return function
+
+    return mark

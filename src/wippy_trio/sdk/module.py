@@ -1,0 +1,226 @@
+"""Lua modules written in Python: one `LuaModule` per ``require`` name.
+
+The annotations of an exported function say how its arguments cross (house rule: `str` is
+decoded strictly as UTF-8, `bytes` comes as it is, `dict`, `list` and `Any` are copied
+values, a handle class takes a handle). Its colour says whether it may block: `def` runs in
+place, `async def` suspends the calling coroutine and runs in a task of its process.
+
+What it returns is what Lua gets: one value and ``nil``, or several values for a `tuple`
+annotation. An `Error` it raises is returned as ``nil, err``, or raised in Lua if it was
+exported with ``raises=True``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
+
+from wippy_trio.lua.functions import (
+    HandleClass,
+    HostFunction,
+    ModuleDescription,
+    Parameter,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LuaModule", "handle_class"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+C = TypeVar("C", bound=type)
+
+_KINDS: dict[Any, str] = {str: "s", bytes: "y", bool: "b", int: "i", float: "n"}
+_TABLES = (dict, list, Mapping, Sequence, Iterable)
+
+
+class LuaModule:
+    """Collect what one ``require`` name gives.
+
+    Args:
+      name: What programs require and declare under ``modules:``.
+      declares: Signatures of its functions, one a line, for the checker and the docs.
+      classes: Module classes, for evaluated code and workflows (modules-data 0.3).
+      source: Lua text of a built-in part; see `ModuleDescription`.
+      requires: Distributions of an extra it needs, with the extra's name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        declares: str = "",
+        classes: Sequence[str] = (),
+        source: bytes | None = None,
+    ) -> None:
+        self.name = name
+        self.declares = declares
+        self.classes = tuple(classes)
+        self.source = source
+        self._functions: list[HostFunction] = []
+        self._handles: list[HandleClass] = []
+        self._constants: dict[str, Any] = {}
+        self._tables: dict[str, LuaModule] = {}
+
+    @overload
+    def export(self, fn: F) -> F: ...
+
+    @overload
+    def export(
+        self, *, name: str | None = None, pair: bool = True, raises: bool = False
+    ) -> Callable[[F], F]: ...
+
+    def export(
+        self,
+        fn: F | None = None,
+        *,
+        name: str | None = None,
+        pair: bool = True,
+        raises: bool = False,
+    ) -> F | Callable[[F], F]:
+        """Show a function to Lua, under its own name.
+
+        Args:
+          fn: The function, when used as a plain decorator.
+          name: Another name, for those that Python reserves.
+          pair: Success gives ``value, nil``; otherwise the value alone.
+          raises: Errors are raised in Lua.
+        """
+
+        def add(function: F) -> F:
+            self._functions.append(
+                describe(function, name=name, pair=pair, raises=raises)
+            )
+            return function
+
+        return add if fn is None else add(fn)
+
+    def constant(self, name: str, value: Any) -> None:
+        """Give the module a constant field."""
+        self._constants[name] = value
+
+    def table(self, name: str) -> LuaModule:
+        """Give the module a sub-table of functions, like ``compress.gzip``."""
+        return self._tables.setdefault(name, LuaModule(f"{self.name}.{name}"))
+
+    def handle(self, cls: C) -> C:
+        """Make the instances of a class handles of this module."""
+        found = handle_class(cls, f"{self.name}.{cls.__name__}")
+        self._handles.append(found)
+        return cls
+
+    def describe(self) -> ModuleDescription:
+        """Describe it for the bridge."""
+        return ModuleDescription(
+            name=self.name,
+            functions=tuple(self._functions),
+            classes=tuple(self._handles),
+            constants=self._constants,
+            tables={name: table.describe() for name, table in self._tables.items()},
+            source=self.source,
+        )
+
+    @property
+    def exports(self) -> frozenset[str]:
+        """The names Lua sees in the module's table."""
+        return frozenset(
+            [f.name for f in self._functions] + [*self._constants, *self._tables]
+        )
+
+
+def handle_class(cls: type, name: str) -> HandleClass:
+    """Describe a class whose instances Lua holds as handles.
+
+    Its public methods become methods of the handle; ``__str__`` becomes ``tostring``,
+    ``__eq__`` is left to identity. A class is described once.
+    """
+    known = cls.__dict__.get("__lua_handle__")
+    if isinstance(known, HandleClass):
+        return known
+    methods: list[HostFunction] = []
+    found = HandleClass(name=getattr(cls, "lua_name", name), cls=cls, methods=())
+    type.__setattr__(cls, "__lua_handle__", found)
+    for attribute in dir(cls):
+        member = inspect.getattr_static(cls, attribute)
+        if not inspect.isfunction(member):
+            continue
+        if attribute == "__str__":
+            methods.append(
+                describe(member, name="__tostring", pair=False, raises=True, cls=cls)
+            )
+        elif not attribute.startswith("_"):
+            options = getattr(member, "__lua_options__", {})
+            methods.append(describe(member, cls=cls, **options))
+    object.__setattr__(found, "methods", tuple(methods))
+    return found
+
+
+def describe(
+    fn: Callable[..., Any],
+    *,
+    name: str | None = None,
+    pair: bool = True,
+    raises: bool = False,
+    cls: type | None = None,
+) -> HostFunction:
+    """Read a function's annotations.
+
+    Raises:
+      TypeError: An annotation says nothing about how the argument crosses.
+    """
+    name = name or fn.__name__.rstrip("_")
+    hints = typing.get_type_hints(fn)
+    parameters: list[Parameter] = []
+    rest: str | None = None
+    for position, parameter in enumerate(inspect.signature(fn).parameters.values()):
+        if position == 0 and cls is not None:
+            handle = cls.__dict__["__lua_handle__"].name
+            parameters.append(Parameter("h", handle=handle))
+            continue
+        if parameter.name not in hints:
+            raise TypeError(f"{name}: parameter {parameter.name} has no annotation")
+        kind, optional, handle = _kind(hints[parameter.name], name)
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            rest = kind
+        else:
+            optional = optional or parameter.default is not inspect.Parameter.empty
+            parameters.append(Parameter(kind, optional, handle))
+    returns = hints.get("return")
+    many = typing.get_origin(returns) is tuple or returns is tuple
+    return HostFunction(
+        name=name,
+        fn=fn,
+        parameters=tuple(parameters),
+        rest=rest,
+        blocking=inspect.iscoroutinefunction(fn),
+        pair=pair and not many,
+        raises=raises,
+        many=many,
+    )
+
+
+def _kind(hint: Any, owner: str) -> tuple[str, bool, str | None]:
+    """Tell kind, optional and handle class of one annotation."""
+    origin = typing.get_origin(hint)
+    if origin in (Union, types.UnionType):
+        arms = [arm for arm in typing.get_args(hint) if arm is not type(None)]
+        optional = len(arms) < len(typing.get_args(hint))
+        kinds = {_kind(arm, owner) for arm in arms}
+        if len(kinds) == 1:
+            kind, _, handle = kinds.pop()
+            return kind, optional, handle
+        return "v", optional, None
+    plain = origin or hint
+    if plain in _KINDS:
+        return _KINDS[plain], False, None
+    if plain in (Any, object):
+        return "v", True, None
+    if plain in _TABLES:
+        return "t", False, None
+    handle = getattr(plain, "__lua_handle__", None)
+    if handle is not None:
+        return "h", False, handle.name
+    raise TypeError(f"{owner}: no way to pass a {hint!r} from Lua")

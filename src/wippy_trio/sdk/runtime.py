@@ -1,0 +1,140 @@
+"""The running services, as modules and kinds reach them.
+
+`Runtime` is a protocol: the runtime room implements it. A module function finds it by
+`current_runtime`, because it always acts for a process, and a process knows its node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wippy_trio.errors import PermissionDeniedError
+from wippy_trio.lua.functions import current_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wippy_trio.kernel import Context, Node, Process
+
+__all__ = [
+    "EventBus",
+    "Resources",
+    "Runtime",
+    "check_permission",
+    "current_runtime",
+    "runtime_of",
+]
+
+
+class EventBus(Protocol):
+    """The bus of core section 16, for Python."""
+
+    def publish(self, system: str, kind: str, path: str, data: Any = None) -> None:
+        """Give an event to every subscriber that matches."""
+        ...
+
+    def subscribe(
+        self,
+        system: str,
+        kind: str | None,
+        receive: Callable[[Mapping[str, Any]], None],
+    ) -> Callable[[], None]:
+        """Have matching events given to a plain function; returns the way out."""
+        ...
+
+
+class Resources(Protocol):
+    """Objects that entries stand for: databases, stores, hosts ..., by entry id."""
+
+    def get(self, id: str) -> Any:  # noqa: A002 - its name
+        """Find one, or raise `NotFoundError`."""
+        ...
+
+    def put(self, id: str, value: Any) -> None:  # noqa: A002
+        """Make one known; the kind's handler does."""
+        ...
+
+    def remove(self, id: str) -> None:  # noqa: A002
+        """Make one unknown."""
+        ...
+
+
+class Runtime(Protocol):
+    """What runs; see the runtime room for what each attribute is."""
+
+    node: Node
+    bus: EventBus
+    resources: Resources
+    registry: Any
+    config: Any
+    env: Any
+    security: Any
+    supervisor: Any
+    metrics: Any
+    engine: Any
+
+    def allowed(
+        self,
+        process: Process,
+        action: str,
+        resource: str,
+        meta: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Decide by the actor and the scope of a process (core PERM-0)."""
+        ...
+
+    async def call(
+        self, id: str, *args: Any, context: Context | None = None  # noqa: A002
+    ) -> Any:
+        """Call a function of the registry."""
+        ...
+
+    def feed(self, process: Process, topic: str, value: Any) -> None:
+        """Put a value into a system topic (``@...``) of a process."""
+        ...
+
+    def exit(self, code: int) -> None:
+        """Ask the whole runtime to shut down with an exit code."""
+        ...
+
+    def terminal(self, process: Process) -> Any:
+        """Give the terminal of a process, or ``None`` where it has none."""
+        ...
+
+    def arguments(self) -> Sequence[str]:
+        """Give the command-line arguments of the launched program."""
+        ...
+
+
+def runtime_of(process: Process) -> Runtime:
+    """Find the runtime that a process belongs to.
+
+    Raises:
+      LookupError: Its node belongs to none.
+    """
+    runtime = process.host.node.runtime
+    if runtime is None:
+        raise LookupError("this node belongs to no runtime")
+    return runtime  # type: ignore[no-any-return]
+
+
+def current_runtime() -> Runtime:
+    """Find the runtime of the process for which this function runs."""
+    return runtime_of(current_process())
+
+
+def check_permission(
+    action: str,
+    resource: str,
+    message: str,
+    *,
+    meta: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse what the calling process may not do.
+
+    Raises:
+      PermissionDeniedError: With ``message`` (core PERM-0).
+    """
+    process = current_process()
+    if not runtime_of(process).allowed(process, action, resource, meta):
+        raise PermissionDeniedError(message, retryable=False)
