@@ -1,1 +1,85 @@
-"""The room `lang`."""
+"""Typed Lua: text in, text and findings out. Pure Python, useful with no VM.
+
+`compile_chunk` turns a source into what a virtual machine loads; `lint_chunk` says what
+is wrong with it; `parse` gives the tree, `bind_chunk` its variables. A `Diagnostic` is
+a finding, `render` prints it, and a source that is not in the language raises
+`LuaSyntaxError`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wippy_trio.lang.bind import Bindings, Symbol, bind_chunk
+    from wippy_trio.lang.diagnostics import (
+        Diagnostic,
+        Lines,
+        LuaSyntaxError,
+        Severity,
+        render,
+    )
+    from wippy_trio.lang.erase import (
+        TRANSLATOR_VERSION,
+        Budget,
+        Erased,
+        PoolEntry,
+        Require,
+        compile_chunk,
+    )
+    from wippy_trio.lang.lint import lint_chunk
+    from wippy_trio.lang.parser import Chunk, parse
+
+_HOME = {
+    "Bindings": "bind",
+    "Budget": "erase",
+    "Chunk": "parser",
+    "Diagnostic": "diagnostics",
+    "Erased": "erase",
+    "Lines": "diagnostics",
+    "LuaSyntaxError": "diagnostics",
+    "PoolEntry": "erase",
+    "Require": "erase",
+    "Severity": "diagnostics",
+    "Symbol": "bind",
+    "TRANSLATOR_VERSION": "erase",
+    "bind_chunk": "bind",
+    "compile_chunk": "erase",
+    "lint_chunk": "lint",
+    "parse": "parser",
+    "render": "diagnostics",
+}
+
+__all__ = [
+    "TRANSLATOR_VERSION",
+    "Bindings",
+    "Budget",
+    "Chunk",
+    "Diagnostic",
+    "Erased",
+    "Lines",
+    "LuaSyntaxError",
+    "PoolEntry",
+    "Require",
+    "Severity",
+    "Symbol",
+    "bind_chunk",
+    "compile_chunk",
+    "lint_chunk",
+    "parse",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"wippy_trio.lang.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wippy_trio.lang.parser import Chunk
 
-__all__ = ["Bindings", "GlobalUse", "Symbol", "bind"]
+__all__ = ["Bindings", "GlobalUse", "Symbol", "bind_chunk"]
 
 Kind = Literal["local", "function", "parameter", "loop"]
 
@@ -119,7 +119,7 @@ class Bindings:
         self.globals: list[GlobalUse] = []
 
 
-def bind(chunk: Chunk) -> Bindings:
+def bind_chunk(chunk: Chunk) -> Bindings:
     """Resolve all names of a chunk."""
     return with_room(lambda: _Binder(chunk).run())
 

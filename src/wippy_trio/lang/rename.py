@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wippy_trio.lang.bind import bind
+from wippy_trio.lang.bind import bind_chunk
 
 if TYPE_CHECKING:
     from wippy_trio.lang.jumps import Jumps
@@ -43,7 +43,7 @@ def rename_reserved(
         while other in words or other in fresh.values():
             other += "_"
         fresh[name] = other
-    bindings = bind(chunk)
+    bindings = bind_chunk(chunk)
     for start, symbol in bindings.uses.items():
         if symbol.name in fresh and chunk.text.startswith(symbol.name, start):
             edits.append((start, start + len(symbol.name), fresh[symbol.name]))
