@@ -33,7 +33,7 @@ from wippy_trio.kernel.restart import Intensity, RestartPolicy
 from wippy_trio.kernel.select import case_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from wippy_trio.kernel.body import PythonContext
     from wippy_trio.kernel.exit import Exit
@@ -129,6 +129,10 @@ def affected(strategy: Strategy, ids: Sequence[str], failed: str) -> tuple[str, 
     return tuple(ids[ids.index(failed) :])
 
 
+def _specs(children: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
+    return tuple(children)
+
+
 @attrs.frozen
 class Supervisor:
     """Keep children running, in their order, within an intensity.
@@ -143,7 +147,7 @@ class Supervisor:
       InvalidError: Two children have the same id.
     """
 
-    children: Sequence[ChildSpec] = attrs.field(converter=tuple)
+    children: Sequence[ChildSpec] = attrs.field(converter=_specs)
     strategy: Strategy = attrs.field(
         default=Strategy.ONE_FOR_ONE, converter=Strategy, kw_only=True
     )
@@ -224,26 +228,33 @@ class _Run:
           Error: It could not be born, or did not get ready.
         """
         body = spec.body()
+        ready: trio.Event | None = None
+        if spec.start_timeout is not None:
+            if not isinstance(body, PythonBody):
+                raise InvalidError(
+                    f'child "{spec.id}": start_timeout: wanted a body that says when '
+                    f"it is ready, got {type(body).__name__}"
+                )
+            ready = body.ready
         self.pids[spec.id] = pid = self.me.spawn_body(
             body, host=spec.host, entry=spec.entry, name=spec.name, monitor=True
         )
         self.started_at[spec.id] = trio.current_time()
-        if spec.start_timeout is None:
-            return
-        if not isinstance(body, PythonBody):
-            raise InvalidError(
-                f'child "{spec.id}": start_timeout: wanted a body that says when it is '
-                f"ready, got {type(body).__name__}"
-            )
+        if ready is not None and spec.start_timeout is not None:
+            await self.wait_ready(spec, pid, ready, spec.start_timeout)
+
+    async def wait_ready(
+        self, spec: ChildSpec, pid: Pid, ready: trio.Event, timeout: float
+    ) -> None:
         try:
-            with trio.fail_after(spec.start_timeout):
+            with trio.fail_after(timeout):
                 chosen = await self.me.select(
-                    [case_wait(body.ready.wait), case_wait(self.me.wait, pid)]
+                    [case_wait(ready.wait), case_wait(self.me.wait, pid)]
                 )
         except trio.TooSlowError:
             await self.stop([spec.id])
             raise TimedOutError(
-                f'child "{spec.id}" was not ready within {spec.start_timeout:g} s',
+                f'child "{spec.id}" was not ready within {timeout:g} s',
                 retryable=True,
             ) from None
         if chosen.index == 1:
