@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from wippy_trio.expr.program import Program, compile_expression, evaluate
     from wippy_trio.expr.re2 import Matcher, compile_matcher, compile_pattern, translate
     from wippy_trio.expr.re2_syntax import parse_regex
+    from wippy_trio.expr.values import from_host
 
 _HOME = {
     "ExpressionError": "failure",
@@ -58,6 +59,7 @@ _HOME = {
     "evaluate": "program",
     "float_text": "gotext",
     "format_moment": "golayout",
+    "from_host": "values",
     "go_text": "gotext",
     "load_zone": "gotime",
     "moment_of": "gotime",
@@ -87,6 +89,7 @@ __all__ = [
     "evaluate",
     "float_text",
     "format_moment",
+    "from_host",
     "go_text",
     "load_zone",
     "moment_of",

@@ -128,7 +128,7 @@ def descending(name: str, order: Any) -> bool:
     Raises:
       Fault: It is neither.
     """
-    if order not in {"asc", "desc"}:
+    if order not in ("asc", "desc"):
         raise Fault(f"{name}: invalid order {go_text(order)}, wanted asc or desc")
     return bool(order == "desc")
 
