@@ -27,7 +27,7 @@ from wippy_trio.kernel.channel import (
     Outcome,
     SendInterruptedError,
 )
-from wippy_trio.kernel.select import Selected, WaitCase, case_wait
+from wippy_trio.kernel.selection import Selected, WaitCase, case_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

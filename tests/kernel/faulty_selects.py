@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from wippy_trio.kernel.channel import Case, Offer, Outcome, TaskClaim
-from wippy_trio.kernel.select import Selected, WaitCase
+from wippy_trio.kernel.selection import Selected, WaitCase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

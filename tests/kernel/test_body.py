@@ -23,7 +23,7 @@ from wippy_trio.kernel.channel import Channel
 from wippy_trio.kernel.context import Context
 from wippy_trio.kernel.events import Cancel, ExitEvent, LinkDown, Message
 from wippy_trio.kernel.node import Node
-from wippy_trio.kernel.select import case_wait
+from wippy_trio.kernel.selection import case_wait
 from wippy_trio.kernel.stop import stop_process, wait_end
 
 if TYPE_CHECKING:

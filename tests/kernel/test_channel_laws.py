@@ -20,7 +20,7 @@ from tests.kernel.channel_scripts import (
     violations,
 )
 from tests.kernel.faulty_selects import naive_race, unshielded_claim
-from wippy_trio.kernel.select import select
+from wippy_trio.kernel.selection import select
 
 BOTH = (Arm(0), Arm(1))
 

@@ -16,7 +16,7 @@ from wippy_trio.kernel.events import Cancel, ExitEvent, LinkDown, Message
 from wippy_trio.kernel.exit import Exit
 from wippy_trio.kernel.mailbox import Mailbox
 from wippy_trio.kernel.pid import NOBODY, Pid
-from wippy_trio.kernel.select import select
+from wippy_trio.kernel.selection import select
 
 SENDER = Pid("app:host", 1)
 

@@ -23,7 +23,7 @@ from wippy_trio.kernel.events import LinkDown, Message
 from wippy_trio.kernel.exit import Exit
 from wippy_trio.kernel.mailbox import Mailbox
 from wippy_trio.kernel.node import Node
-from wippy_trio.kernel.select import select
+from wippy_trio.kernel.selection import select
 from wippy_trio.kernel.stop import stop_process, wait_end
 from wippy_trio.kernel.values import Copies, copied
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from wippy_trio.kernel.host import Host
     from wippy_trio.kernel.pid import Pid
     from wippy_trio.kernel.process import Body, Process
-    from wippy_trio.kernel.select import Selected, WaitCase
+    from wippy_trio.kernel.selection import Selected, WaitCase
 
 __all__ = ["PythonBody", "PythonContext", "run_process"]
 
@@ -230,7 +230,7 @@ class PythonContext:
         order: Literal["table", "random"] = "table",
         rng: random.Random | None = None,
     ) -> Selected:
-        """Do the first case that is ready; see :func:`wippy_trio.kernel.select`."""
+        """Do the first case that is ready; see :func:`~wippy_trio.kernel.select`."""
         return await select(cases, default=default, order=order, rng=rng)
 
     # -- others --------------------------------------------------------------------

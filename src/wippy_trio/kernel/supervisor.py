@@ -30,7 +30,7 @@ from wippy_trio.errors import (
 from wippy_trio.kernel.body import PythonBody
 from wippy_trio.kernel.events import Cancel, ExitEvent
 from wippy_trio.kernel.restart import Intensity, RestartPolicy
-from wippy_trio.kernel.select import case_wait
+from wippy_trio.kernel.selection import case_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from wippy_trio.kernel.exit import Exit
     from wippy_trio.kernel.pid import Pid
     from wippy_trio.kernel.process import Body
-    from wippy_trio.kernel.select import WaitCase
+    from wippy_trio.kernel.selection import WaitCase
 
 __all__ = [
     "ChildSpec",

@@ -12,7 +12,7 @@ from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from wippy_trio.errors import InvalidError
 from wippy_trio.kernel.channel import Channel, SendInterruptedError
-from wippy_trio.kernel.select import Selected, WaitCase, case_wait, select
+from wippy_trio.kernel.selection import Selected, WaitCase, case_wait, select
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
