@@ -211,6 +211,13 @@ def test_an_error_knows_its_line_and_column() -> None:
     assert str(error) == "src/_index.yaml:3:6: unsupported tag !mine"
 
 
+def test_an_error_at_the_end_says_where_the_trouble_began() -> None:
+    with pytest.raises(
+        YamlError, match=r"7:1: .*scalar from line 2 on: .*unexpected end"
+    ):
+        load("a: 1\nb: 'x\nc: 1\nd: 2\ne: 3\nf: 4\n")
+
+
 def test_a_document_knows_where_its_entries_begin() -> None:
     text = "namespace: a\nentries:\n  - name: x\n    kind: k\n\n  - name: y\n"
     assert load_document(text, "f.yaml").lines == (3, 6)

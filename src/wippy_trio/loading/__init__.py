@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SUFFIXES,
         Located,
         Origin,
+        UnreadableError,
         read_definition,
     )
     from wippy_trio.loading.lockfile import (
@@ -53,7 +54,13 @@ _HOMES = {
     ),
     "config": ("CONFIG_NAME", "Config", "load_config"),
     "defaults": ("DEFAULTS",),
-    "definitions": ("SUFFIXES", "Located", "Origin", "read_definition"),
+    "definitions": (
+        "SUFFIXES",
+        "Located",
+        "Origin",
+        "UnreadableError",
+        "read_definition",
+    ),
     "placeholders": ("find_placeholders", "interpolate"),
     "lockfile": (
         "LOCK_NAME",
@@ -88,6 +95,7 @@ __all__ = [
     "Project",
     "Replacement",
     "Scanned",
+    "UnreadableError",
     "YamlError",
     "check_dependencies",
     "check_kinds",

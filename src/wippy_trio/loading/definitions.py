@@ -15,12 +15,16 @@ from wippy_trio.registry import Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["SUFFIXES", "Located", "Origin", "read_definition"]
+__all__ = ["SUFFIXES", "Located", "Origin", "UnreadableError", "read_definition"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """How the name of a definition file ends (apps 1.3.2)."""
 
 _SCHEME = "file://"
+
+
+class UnreadableError(Exception):
+    """A file that a definition names cannot be read, or may not be."""
 
 
 class Origin(NamedTuple):
@@ -49,7 +53,7 @@ def read_definition(
     Args:
       raw: Its contents.
       file: What to call it in errors; a name ending ``.json`` is read as JSON.
-      read_text: Reads what stands after ``file://``; raises what it likes.
+      read_text: Reads what stands after ``file://``; raises ``UnreadableError``.
 
     Returns:
       The entries in their order; none if the document has no ``namespace``.
@@ -70,18 +74,18 @@ def read_definition(
         raise InvalidError(
             f"{file}: namespace: wanted text without a colon, got {ns!r}"
         )
-    marker = _SCHEME.encode() if isinstance(raw, bytes) else _SCHEME
-    if file.endswith(".json") or marker in raw:  # type: ignore[operator]
-        body = _inlined(body, read_text)
     lines = document.lines
+    marker = _SCHEME.encode() if isinstance(raw, bytes) else _SCHEME
+    inline = file.endswith(".json") or marker in raw  # type: ignore[operator]
+    reader = _Definition(file, ns, read_text if inline else None)
     if "entries" not in body:
         if "name" not in body and "kind" not in body:
             raise InvalidError(
                 f"{file}: namespace {ns}: wanted entries, or name and kind, "
                 "found neither"
             )
-        line = lines[0] if lines else 0
-        return [_located(_single(body), ns, {}, Origin(file, line), "entry")]
+        origin = Origin(file, lines[0] if lines else 0)
+        return [reader.located(_single(body), {}, origin, "entry")]
     items = body["entries"]
     if items is None:
         return []
@@ -89,12 +93,10 @@ def read_definition(
         raise InvalidError(
             f"{file}: namespace {ns}: entries: wanted a list, got {_type(items)}"
         )
-    shared = body.get("meta")
-    meta = shared if isinstance(shared, dict) else {}
+    meta = reader.meta(body.get("meta"))
     return [
-        _located(
+        reader.located(
             item,
-            ns,
             meta,
             Origin(file, lines[n] if n < len(lines) else 0),
             f"entry {n + 1}",
@@ -111,33 +113,59 @@ def _single(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in outer}
 
 
-def _located(
-    item: Any, ns: str, shared: Mapping[str, Any], origin: Origin, which: str
-) -> Located:
-    if not isinstance(item, dict):
-        raise InvalidError(
-            f"{origin}: {which} of {ns}: wanted a map, got {_type(item)}"
-        )
-    name, kind = item.get("name"), item.get("kind")
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidError(
-            f"{origin}: {which} of {ns}: name: wanted text, got {_type(name)}"
-        )
-    if not isinstance(kind, str) or not kind.strip():
-        raise InvalidError(
-            f"{origin}: entry {ns}:{name}: kind: wanted text, got {_type(kind)}"
-        )
-    own = item.get("meta")
-    meta = {**shared, **own} if isinstance(own, dict) else dict(shared)
-    if "data" in item:
-        data = item["data"]
-    else:
-        data = {
-            key: value
-            for key, value in item.items()
-            if key not in {"name", "kind", "meta"}
-        }
-    return Located(Entry(f"{ns}:{name}", kind, meta, data), origin)
+class _Definition:
+    """Reads the entries of one file, whose form is known."""
+
+    __slots__ = ("_file", "_ns", "_read")
+
+    def __init__(self, file: str, ns: str, read: Callable[[str], str] | None) -> None:
+        self._file = file
+        self._ns = ns
+        self._read = read
+
+    def meta(self, value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            return {}
+        found: dict[str, Any] = self._inlined(value, f"{self._file}: meta")
+        return found
+
+    def located(
+        self, item: Any, shared: Mapping[str, Any], origin: Origin, which: str
+    ) -> Located:
+        ns = self._ns
+        if not isinstance(item, dict):
+            raise InvalidError(
+                f"{origin}: {which} of {ns}: wanted a map, got {_type(item)}"
+            )
+        item = self._inlined(item, f"{origin}: entry {ns}:{item.get('name')}")
+        name, kind = item.get("name"), item.get("kind")
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidError(
+                f"{origin}: {which} of {ns}: name: wanted text, got {_type(name)}"
+            )
+        if not isinstance(kind, str) or not kind.strip():
+            raise InvalidError(
+                f"{origin}: entry {ns}:{name}: kind: wanted text, got {_type(kind)}"
+            )
+        own = item.get("meta")
+        meta = {**shared, **own} if isinstance(own, dict) else dict(shared)
+        if "data" in item:
+            data = item["data"]
+        else:
+            data = {
+                key: value
+                for key, value in item.items()
+                if key not in {"name", "kind", "meta"}
+            }
+        return Located(Entry(f"{ns}:{name}", kind, meta, data), origin)
+
+    def _inlined(self, value: Any, where: str) -> Any:
+        if self._read is None:
+            return value
+        try:
+            return _inlined(value, self._read)
+        except UnreadableError as error:
+            raise InvalidError(f"{where}: {error}") from error
 
 
 def _inlined(value: Any, read_text: Callable[[str], str]) -> Any:

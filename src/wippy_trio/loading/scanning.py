@@ -9,7 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from wippy_trio.errors import Error, InvalidError
-from wippy_trio.loading.definitions import SUFFIXES, Located, read_definition
+from wippy_trio.loading.definitions import (
+    SUFFIXES,
+    Located,
+    UnreadableError,
+    read_definition,
+)
 from wippy_trio.registry import Finding
 
 if TYPE_CHECKING:
@@ -85,7 +90,7 @@ def scan(
         try:
             raw = reader.read(path)
             found = read_definition(raw, shown, partial(reader.inline, path))
-        except _UnreadableError as error:
+        except UnreadableError as error:
             failure = Failure(shown, InvalidError(f"{shown}: {error}"))
         except Error as error:
             failure = Failure(shown, error)
@@ -128,10 +133,6 @@ def _definition_files(
         yield from _definition_files(below, skip, closed, findings)
 
 
-class _UnreadableError(Exception):
-    """A file that cannot be read, or may not be."""
-
-
 class _Reader:
     """Read files of one root, and none outside it."""
 
@@ -153,17 +154,18 @@ class _Reader:
         rooted = target.startswith("/")
         relative = target.lstrip("/") if rooted else target
         if not relative:
-            raise _UnreadableError(f"{shown}: wanted a path, found none")
+            raise UnreadableError(f"{shown}: wanted a path, found none")
         if "\0" in relative:
-            raise _UnreadableError(f"{shown!r}: wanted a path, found a zero byte")
+            shown = shown.replace("\0", "\\0")
+            raise UnreadableError(f"{shown}: wanted a path, found a zero byte")
         start = self._root if rooted else os.path.dirname(definition)  # noqa: PTH120 - text in, text out
         path = os.path.abspath(os.path.join(start, relative))  # noqa: PTH100, PTH118 - as above
         if not _below(path, self._root):
-            raise _UnreadableError(f"{shown}: outside the source root {self._root}")
+            raise UnreadableError(f"{shown}: outside the source root {self._root}")
         try:
             return self.read(path).decode("utf-8", "surrogateescape")
-        except _UnreadableError as error:
-            raise _UnreadableError(f"{shown}: {error}") from error
+        except UnreadableError as error:
+            raise UnreadableError(f"{shown}: {error}") from error
 
     def read(self, path: str) -> bytes:
         """Read a file of the root; links may lead elsewhere within it only."""
@@ -173,21 +175,21 @@ class _Reader:
             real = os.path.realpath(folder)
             inside = self._folders[folder] = _below(real, self._real)
         if not inside:
-            raise _UnreadableError(f"outside the source root {self._root}")
+            raise UnreadableError(f"outside the source root {self._root}")
         try:
             return _read(path, os.O_NOFOLLOW)
         except OSError as error:
             if error.errno != errno.ELOOP:
-                raise _UnreadableError(_reason(error, path)) from error
+                raise UnreadableError(_reason(error, path)) from error
         target = os.path.realpath(path)
         if not _below(target, self._real):
-            raise _UnreadableError(
+            raise UnreadableError(
                 f"a link that leads outside the source root {self._root}"
             )
         try:
             return _read(target, os.O_NOFOLLOW)
         except OSError as error:
-            raise _UnreadableError(_reason(error, path)) from error
+            raise UnreadableError(_reason(error, path)) from error
 
 
 def _read(path: str, flags: int) -> bytes:

@@ -196,9 +196,13 @@ def _compose(raw: bytes | str, file: str) -> Any:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        start = error.context_mark
         problem = error.problem or ""
         if error.context:
-            problem = f"{error.context}: {problem}" if problem else error.context
+            context = error.context
+            if start and mark and start.line != mark.line:
+                context += f" from line {start.line + 1} on"
+            problem = f"{context}: {problem}" if problem else context
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise YamlError(file, line, column, problem) from error
     except yaml.YAMLError as error:
