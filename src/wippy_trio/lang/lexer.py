@@ -149,6 +149,8 @@ def tokenize(text: str) -> Tokens:
         found = {len(match[1]) for match in _LONG_OPENING.finditer(text)}
         pattern = _compile(sorted(found | set(range(_USUAL_LEVELS))))
     parts = pattern.split(text)
+    if len(parts) > 6 and not parts[-5]:
+        del parts[-3:]  # skipped text before the end makes it match twice
     texts = parts[2::3]
     offsets = list(accumulate(map(len, parts)))
     starts = offsets[1::3]
