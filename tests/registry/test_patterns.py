@@ -1,4 +1,4 @@
-"""The three pattern languages, and regular expressions."""
+"""The three pattern languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from wippy_trio.errors import InvalidError
 from wippy_trio.registry import (
     EntryPattern,
-    compile_regex,
     match_glob,
     match_name,
     match_policy,
@@ -98,47 +97,3 @@ def test_query_globs(pattern: str, text: str, matches: bool) -> None:
 )
 def test_policy_wildcards(pattern: str, text: str, matches: bool) -> None:
     assert match_policy(pattern, text) is matches  # apps 8.2, 13.12
-
-
-@pytest.mark.parametrize(
-    ("pattern", "text", "matches"),
-    [
-        ("b+", "abbc", True),
-        ("^b", "abc", False),
-        ("c$", "abc", True),
-        ("c$", "abc\n", False),
-        (r"c\z", "abc", True),
-        (r"(?<n>b)", "abc", True),
-        (r"(?P<n>b)", "abc", True),
-        ("(?i)ABC", "abc", True),
-        ("(?i:A)bc", "abc", True),
-        ("(?m)^b$", "a\nb\nc", True),
-        (r"\Qa.c\E", "abc", False),
-        (r"\Qa.c\E+", "a.ccc", True),
-        ("[[:alpha:]]+", "123a", True),
-        ("^[^[:digit:]]$", "5", False),
-        ("[*+]", "+", True),
-        ("[]a]", "]", True),
-        ("[(?=]", "=", True),
-        (r"[\]\-]", "-", True),
-        ("[[]", "[", True),
-        ("[a&&b]", "&", True),
-        (r"\d", "\u0663", False),
-    ],
-)
-def test_regular_expressions_mean_what_re2_means(
-    pattern: str, text: str, matches: bool
-) -> None:
-    assert (compile_regex(pattern).search(text) is not None) is matches  # modules-io 13
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        *("(", "a**", "a++", r"(a)\1", "(?=a)", "(?<!a)", "(?P=n)", "(?>a)"),
-        *("[[:nope:]]", r"\Z", r"[\q]", "(?(1)a)", "(?#x)", "a{1,2}+"),
-    ],
-)
-def test_what_re2_refuses_is_refused(pattern: str) -> None:
-    with pytest.raises(InvalidError, match="regular expression"):
-        compile_regex(pattern)

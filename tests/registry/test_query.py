@@ -87,6 +87,13 @@ def test_a_key_without_prefix_is_ignored_with_a_warning(
     )  # apps 7.3
 
 
+def test_a_regular_expression_that_repeats_repeats_is_not_slow() -> None:
+    """A backtracking engine would need longer than the universe for this one."""
+    entry = Entry("app:x", "k", {"text": "a" * 5000 + "!"})
+    assert find([entry], {"~meta.text": "^(a+)+$"}).entries == []
+    assert find([entry], {"~meta.text": "(?i)A!$"}).entries == [entry]  # modules-io 13
+
+
 def test_a_bad_regular_expression_is_ignored_with_a_warning() -> None:
     found = find(ENTRIES, {"~meta.type": "("})
     assert len(found.entries) == 3  # modules-io 13

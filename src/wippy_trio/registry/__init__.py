@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     )
     from wippy_trio.registry.placeholders import Placeholder, split_placeholders
     from wippy_trio.registry.query import Found, find
-    from wippy_trio.registry.regex import compile_regex
     from wippy_trio.registry.semver import Constraint, ModuleVersion, choose_version
     from wippy_trio.registry.services import StartPlan, start_plan
     from wippy_trio.registry.state import Plan, Registry, Snapshot, build_delta
@@ -84,7 +83,6 @@ _HOMES = {
     ),
     "placeholders": ("Placeholder", "split_placeholders"),
     "query": ("Found", "find"),
-    "regex": ("compile_regex",),
     "semver": ("Constraint", "ModuleVersion", "choose_version"),
     "services": ("StartPlan", "start_plan"),
     "state": ("Plan", "Registry", "Snapshot", "build_delta"),
@@ -130,7 +128,6 @@ __all__ = [
     "apply_overrides",
     "build_delta",
     "choose_version",
-    "compile_regex",
     "complete_id",
     "diff",
     "find",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wippy_trio.errors import InvalidError
+from wippy_trio.expr import compile_matcher
 from wippy_trio.registry.entry import Entry, EntryId, same_value
 from wippy_trio.registry.finding import Finding
 from wippy_trio.registry.patterns import match_glob
-from wippy_trio.registry.regex import compile_regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,6 +40,9 @@ def find(entries: Iterable[Entry], criteria: Mapping[str, Any]) -> Found:
     Args:
       entries: Where to look.
       criteria: Conditions by key: ``.kind``, ``meta.x``, ``~meta.x`` and so on.
+
+    Raises:
+      InvalidError: A large regular expression met a long text that was made for it.
 
     Source: apps 7.3, 13.11.
     """
@@ -115,15 +118,13 @@ def _operation(
         return None
     if operator == "~":
         try:
-            search = compile_regex(wanted).search
+            search = compile_matcher(wanted).search
         except InvalidError as error:
             findings.append(
                 _warning("invalid regular expression", field=key, error=str(error))
             )
             return None
-        return lambda entry: (
-            isinstance(found := read(entry), str) and search(found) is not None
-        )
+        return lambda entry: isinstance(found := read(entry), str) and search(found)
     if operator == "^":
         return lambda entry: (
             isinstance(found := read(entry), str) and found.startswith(wanted)
