@@ -94,7 +94,7 @@ def tokenize(source: str) -> list[Token]:
     position = 0
     while position < len(source):
         match = _TOKEN.match(source, position)
-        if match is None:
+        if match is None or (match[0] == "/" and source.startswith("/*", position)):
             raise _unreadable(source, position)
         kind, text = str(match.lastgroup), match[0]
         if kind == "number":

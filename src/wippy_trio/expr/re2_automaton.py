@@ -29,7 +29,7 @@ __all__ = ["Automaton"]
 
 _MAX_STEPS = 20_000
 _MAX_STATES = 2_000
-_MAX_WORK = 10_000_000
+_MAX_WORK = 1_000_000  # about a second
 
 _OTHER, _WORD, _NEWLINE, _EDGE = range(4)
 

@@ -144,7 +144,7 @@ def to_host(value: object) -> Any:
 
 def _to_host(value: object, depth: int) -> Any:
     if isinstance(value, Moment):
-        return value.seconds
+        return wrap(value.seconds)
     if isinstance(value, Duration):
         return value.nanoseconds / 1e9
     if not isinstance(value, (list, dict)):
