@@ -217,6 +217,14 @@ def test_starting_and_stopping_twice_change_nothing() -> None:
         stopping.start(3)
 
 
+def test_only_what_is_stopping_can_have_stopped() -> None:
+    for state in (NEW, running(), running().stop(1).stopped(2)):
+        with pytest.raises(ConflictError, match=r"app:worker is .*, not stopping"):
+            state.stopped(3)
+        with pytest.raises(ConflictError, match=r"app:worker is .*, not stopping"):
+            state.stop_failed(3, "stop timeout")
+
+
 def test_a_rest_can_be_cut_short_by_a_stop() -> None:
     state = running().ended(Ending.RETRYABLE, 1, POLICY).stop(1.5)
     assert (state.status, state.settled, state.retry_in) == ("stopped", True, None)

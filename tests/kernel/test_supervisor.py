@@ -548,6 +548,20 @@ async def test_whatever_ends_a_supervisor_ends_its_tree(how: str) -> None:
     await run_process(main)
 
 
+async def test_a_child_may_end_in_the_tick_of_its_supervisor() -> None:
+    """Its end is news that nobody reads any more."""
+    stage = Stage()
+
+    async def main(me: PythonContext) -> None:
+        pid = await started(me, Supervisor([stage.child(id_) for id_ in "ab"]))
+        me.terminate(stage.pids["a"])
+        me.terminate(pid)
+        assert list(me._node.processes) == [me.pid.number]
+        assert stage.births == {"a": 1, "b": 1}
+
+    await run_process(main)
+
+
 async def test_a_supervisor_is_cancelled_in_the_middle_of_a_stop() -> None:
     """What was not stopped yet is ended with it."""
 
