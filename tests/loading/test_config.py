@@ -127,6 +127,16 @@ def test_an_unknown_profile_is_an_error(tmp_path: Path) -> None:
         config(tmp_path, "profiles: {dev: {}}", profiles=["x"])  # apps 9.1.3
 
 
+def test_a_leaf_without_value_goes_back_to_its_default(tmp_path: Path) -> None:
+    found = config(tmp_path, "shutdown: {timeout: 1s}", sets=["otel.http=5"])
+    assert found.section("otel")["http"] == 5
+    text = "shutdown: {timeout: }\nsecurity: {strict_mode: {x: 1}}"
+    found = config(tmp_path, text)
+    assert found.seconds("shutdown.timeout") == 30
+    assert found.section("shutdown") == {"timeout": "30s"}
+    assert found.section("security") == {"strict_mode": {"x": 1}}
+
+
 def test_a_leaf_replaces_what_stood_above_or_below_it(tmp_path: Path) -> None:
     text = "a: {b: {c: 1, d: 2}, e: 5}"
     assert config(tmp_path, text, sets=["a.b=x"]).section("a") == {"b": "x", "e": 5}
@@ -306,7 +316,8 @@ def test_values_of_o_have_a_type(text: str, value: Any) -> None:
         ("TRUE", "TRUE"),
         ("5", 5),
         ("1.5", 1.5),
-        ("007", 7.0),
+        ("007", 7),
+        ("+5", 5),
         ("30s", "30s"),
         ("inf", "inf"),
         ("9" * 30, 1e30),

@@ -65,6 +65,16 @@ def test_an_entry_without_kind_is_invalid_and_named(kind: object) -> None:
         make_entry("app:x", kind)
 
 
+def test_data_that_is_nested_too_deep_is_refused() -> None:
+    """What contains itself is nested without end."""
+    circle: list[Any] = []
+    circle.append({"x": circle})
+    with pytest.raises(InvalidError, match="app:x: data: nested deeper than 200"):
+        make_entry("app:x", "k", {}, circle)
+    with pytest.raises(InvalidError, match="app:x: meta: nested"):
+        make_entry("app:x", "k", {"m": circle})
+
+
 def test_values_are_the_same_only_with_their_types() -> None:
     assert same_value({"a": [1, "x", None]}, {"a": [1, "x", None]})
     assert not same_value(True, 1)

@@ -17,6 +17,7 @@ from wippy_trio.errors import (
     InternalError,
     InvalidError,
     NotFoundError,
+    UnavailableError,
 )
 from wippy_trio.registry import (
     Changeset,
@@ -29,6 +30,7 @@ from wippy_trio.registry import (
     Transaction,
     TransactionState,
     Version,
+    open_history,
 )
 
 if TYPE_CHECKING:
@@ -239,6 +241,18 @@ def test_a_history_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         SqliteHistory(path)
     with pytest.raises(InternalError, match="cannot open"):
         SqliteHistory(path / "below")
+
+
+def test_a_history_is_opened_by_its_name(tmp_path: Path) -> None:
+    assert isinstance(open_history("memory", ""), MemoryHistory)  # apps 7.6
+    assert isinstance(open_history("nil", ""), NilHistory)  # apps 7.6
+    kept = open_history("sqlite", tmp_path / "h.db")  # apps 7.6
+    assert isinstance(kept, SqliteHistory)
+    kept.close()
+    with pytest.raises(UnavailableError, match="postgres is not available"):
+        open_history("postgres", "")
+    with pytest.raises(InvalidError, match="got 'paper'"):
+        open_history("paper", "")
 
 
 IDS = st.sampled_from([f"app:{letter}" for letter in "abcde"])

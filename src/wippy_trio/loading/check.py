@@ -6,7 +6,6 @@ But a handler does not know the file, and its answer comes late.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from wippy_trio.registry import (
@@ -57,6 +56,8 @@ def check_kinds(
     for entry in entries.values():
         if known_kind(entry.kind):
             continue
+        import difflib  # noqa: PLC0415 - wanted only where something is wrong
+
         fields = {**_place(entry, origins), "kind": entry.kind}
         close = difflib.get_close_matches(entry.kind, sorted(KINDS), 1)
         if close:

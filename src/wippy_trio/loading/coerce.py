@@ -10,6 +10,7 @@ from wippy_trio.errors import InvalidError
 __all__ = ["coerce_override", "coerce_set", "parse_override_flag", "parse_set_flag"]
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_DIGITS = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 # The reference splits the whole flag at commas. Here a comma splits only where another
 # override follows, so a value may hold one.
@@ -38,7 +39,7 @@ def coerce_set(text: str) -> Any:
     """
     if text in {"true", "false"}:
         return text == "true"
-    if _INTEGER.fullmatch(text):
+    if _DIGITS.fullmatch(text):
         return _integer(text)
     if _FLOAT.fullmatch(text):
         return float(text)

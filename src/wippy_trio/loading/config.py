@@ -58,12 +58,15 @@ class Config(NamedTuple):
         """Return what is below a path as nested maps, built-in defaults included."""
         prefix = path + "."
         result: dict[str, Any] = {}
-        for leaf, value in {**DEFAULTS, **self.leaves}.items():
+        given = {leaf: v for leaf, v in self.leaves.items() if v is not None}
+        for leaf, value in {**DEFAULTS, **given}.items():
             if leaf.startswith(prefix):
                 *steps, last = leaf.removeprefix(prefix).split(".")
                 below = result
                 for step in steps:
-                    below = below.setdefault(step, {})
+                    if not isinstance(below.get(step), dict):
+                        below[step] = {}
+                    below = below[step]
                 below[last] = value
         return result
 

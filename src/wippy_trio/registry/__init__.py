@@ -34,10 +34,11 @@ if TYPE_CHECKING:
         History,
         MemoryHistory,
         NilHistory,
-        SqliteHistory,
+        open_history,
     )
     from wippy_trio.registry.kinds import INTERNAL_KINDS, KINDS, known_kind, lua_kind
     from wippy_trio.registry.linking import Linked, link
+    from wippy_trio.registry.modules import known_module
     from wippy_trio.registry.override import Override, apply_overrides
     from wippy_trio.registry.paths import EntryPath, parse_path, put, set_at
     from wippy_trio.registry.patterns import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from wippy_trio.registry.query import Found, find
     from wippy_trio.registry.semver import Constraint, ModuleVersion, choose_version
     from wippy_trio.registry.services import StartPlan, start_plan
+    from wippy_trio.registry.sqlite_history import SqliteHistory
     from wippy_trio.registry.state import Plan, Registry, Snapshot, build_delta
     from wippy_trio.registry.transaction import Step, Transaction, TransactionState
     from wippy_trio.registry.version import BASELINE, Version, VersionTree
@@ -69,9 +71,10 @@ _HOMES = {
     "entry": ("Entry", "EntryId", "complete_id", "make_entry", "same_value"),
     "finding": ("Finding",),
     "graph": ("References", "levels", "order_changes"),
-    "history": ("History", "MemoryHistory", "NilHistory", "SqliteHistory"),
+    "history": ("History", "MemoryHistory", "NilHistory", "open_history"),
     "kinds": ("INTERNAL_KINDS", "KINDS", "known_kind", "lua_kind"),
     "linking": ("Linked", "link"),
+    "modules": ("known_module",),
     "override": ("Override", "apply_overrides"),
     "paths": ("EntryPath", "parse_path", "put", "set_at"),
     "patterns": (
@@ -84,6 +87,7 @@ _HOMES = {
     "placeholders": ("Placeholder", "split_placeholders"),
     "query": ("Found", "find"),
     "semver": ("Constraint", "ModuleVersion", "choose_version"),
+    "sqlite_history": ("SqliteHistory",),
     "services": ("StartPlan", "start_plan"),
     "state": ("Plan", "Registry", "Snapshot", "build_delta"),
     "transaction": ("Step", "Transaction", "TransactionState"),
@@ -133,6 +137,7 @@ __all__ = [
     "find",
     "inverse",
     "known_kind",
+    "known_module",
     "levels",
     "link",
     "lua_kind",
@@ -141,6 +146,7 @@ __all__ = [
     "match_name",
     "match_policy",
     "match_subtree",
+    "open_history",
     "order_changes",
     "parse_path",
     "put",

@@ -9,6 +9,9 @@ from wippy_trio.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_DEPTH = 200
+"""How deep meta and payload may be nested."""
+
 __all__ = ["Entry", "EntryId", "complete_id", "make_entry", "same_value"]
 
 
@@ -76,11 +79,17 @@ def make_entry(
       data: The payload.
 
     Raises:
-      InvalidError: The id or the kind is missing or of the wrong shape.
+      InvalidError: The id or the kind is missing or of the wrong shape, or the meta or
+        the payload is nested too deep, as what contains itself is.
 
     Source: apps 7.2.
     """
     text = read_id(id_)
+    for part, value in (("meta", meta), ("data", data)):
+        if _too_deep(value):
+            raise InvalidError(
+                f"entry {text}: {part}: nested deeper than {MAX_DEPTH} levels"
+            )
     if not isinstance(kind, str) or not kind.strip():
         raise InvalidError(f"entry {text}: kind: wanted text, got {_shown(kind)}")
     kept = (
@@ -140,6 +149,18 @@ def same_entry(one: Entry | None, other: Entry | None) -> bool:
         and same_value(dict(one.meta), dict(other.meta))
         and same_value(one.data, other.data)
     )
+
+
+def _too_deep(value: object) -> bool:
+    todo = [(value, 0)]
+    while todo:
+        item, depth = todo.pop()
+        if isinstance(item, (dict, list)):
+            if depth > MAX_DEPTH:
+                return True
+            below = item.values() if isinstance(item, dict) else item
+            todo.extend((child, depth + 1) for child in below)
+    return False
 
 
 def _shown(value: object) -> str:
