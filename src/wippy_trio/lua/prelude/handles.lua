@@ -160,35 +160,46 @@ local function type_(v)
 end
 P.type = type_
 
--- `vetted` is the table that was last found to be the program's own: one comparison a turn
--- instead of a look at the metatable.
-local vetted
+-- Tables that were found to be the program's own, a few at a time: one look-up instead of a
+-- look at the metatable. Looked up and not compared, because `==` would ask the program's
+-- `__eq`; weak, so that none is kept alive.
+local vetted, vetted_count = setrawmt({}, { __mode = "k" }), 0
+P.vetted = vetted
+
+function P.forget_vetted()
+  for k in rawnext, vetted do
+    vetted[k] = nil
+  end
+  vetted_count = 0
+end
+
+-- Whether `t` is a table of the program that can be read and changed by raw access.
+local function vet(t)
+  if rawtype(t) ~= "table" or contents(t) ~= t then
+    return false
+  end
+  if vetted_count >= 64 then
+    P.forget_vetted()
+  end
+  vetted[t], vetted_count = true, vetted_count + 1
+  return true
+end
+P.vet = vet
 
 local function next_(t, k)
-  if t == vetted then
+  if vetted[t] or vet(t) then
     return rawnext(t, k)
   end
-  if rawtype(t) ~= "table" then
+  local real = rawtype(t) == "table" and contents(t)
+  if not real then
     bad(1, "next", "table", t)
-  end
-  local real = contents(t)
-  if real == nil then
-    bad(1, "next", "table", t)
-  end
-  if real == t then
-    vetted = t
   end
   return rawnext(real, k)
 end
 P.next = next_
 
--- `vetted` must not keep a dead process's table alive; the scheduler calls this.
-function P.forget_vetted()
-  vetted = nil
-end
-
 local function pairs_(t)
-  if rawtype(t) ~= "table" or contents(t) == nil then
+  if not vetted[t] and (rawtype(t) ~= "table" or contents(t) == nil) then
     bad(1, "pairs", "table", t)
   end
   return next_, t, nil
@@ -196,7 +207,7 @@ end
 P.pairs = pairs_
 
 local function ipairs_(t)
-  if rawtype(t) ~= "table" or type_(t) ~= "table" then
+  if not vetted[t] and (rawtype(t) ~= "table" or type_(t) ~= "table") then
     bad(1, "ipairs", "table", t)
   end
   return native_ipairs(t)
@@ -307,7 +318,7 @@ function P.freeze(t)
     end
   end
   brands[mt] = "frozen"
-  vetted = nil
+  vetted[t] = nil
   return setrawmt(t, mt)
 end
 
