@@ -57,11 +57,9 @@ def parse_nanoseconds(text: str, *, days: bool = False) -> int:
     position = 0
     while position < len(rest):
         match = _PART.match(rest, position)
-        if match is None:
+        if match is None or not (match[1] or match[2]):
             raise _invalid(text, f"no number at {rest[position:]!r}")
         whole, fraction, unit = match[1], match[2] or "", match[3]
-        if not whole and not fraction:
-            raise _invalid(text, f"no number at {rest[position:]!r}")
         if not unit:
             raise _invalid(text, f"no unit after {match[0]!r}")
         size = _DAY if days and unit == "d" else _UNITS.get(unit)

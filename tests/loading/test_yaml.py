@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -64,6 +66,9 @@ def test_words_of_agreement_are_text(text: str) -> None:
         ("9223372036854775807", 2**63 - 1),
         ("9223372036854775808", 2.0**63),
         ("1" * 5000, math.inf),
+        ("-" + "1" * 5000, -math.inf),
+        ("-0x1" + "0" * 300, -math.inf),
+        ("0_", 0),
         ("=", "="),
         ("<<", "<<"),
         ('"yes"', "yes"),
@@ -222,6 +227,17 @@ def test_a_document_knows_where_its_entries_begin() -> None:
     text = "namespace: a\nentries:\n  - name: x\n    kind: k\n\n  - name: y\n"
     assert load_document(text, "f.yaml").lines == (3, 6)
     assert load_document("\nnamespace: a\nname: x\n", "f.yaml").lines == (2,)
+
+
+def test_a_caller_near_the_end_of_its_stack_gets_an_error() -> None:
+    def below(depth: int) -> Any:
+        if depth:
+            return below(depth - 1)
+        return load("a: " + "[" * 150 + "]" * 150)
+
+    deep = sys.getrecursionlimit() - 150
+    with pytest.raises(YamlError, match="nested deeper"):
+        below(deep - len(inspect.stack(0)))
 
 
 def test_json_is_read_as_json() -> None:

@@ -199,6 +199,17 @@ def test_another_kind_is_delete_then_create() -> None:
     assert delta(state(LIB), state(other)) == ["delete app:z_lib", "create app:z_lib"]
 
 
+def test_deletes_and_writes_that_wait_for_each_other_are_deletes_first() -> None:
+    """The user is updated because of the new kind of what it goes on using."""
+    changed = LIB._replace(kind="function.lua")
+    user = entry("app:a_user", {"imports": {"l": "app:z_lib"}, "v": 2}, "function.lua")
+    assert delta(state(LIB, USER), state(changed, user)) == [
+        "delete app:z_lib",
+        "create app:z_lib",
+        "update app:a_user",
+    ]
+
+
 def test_a_cycle_is_ordered_by_id() -> None:
     a = entry("app:a", {"process": "app:b"})
     b = entry("app:b", {"process": "app:a"})

@@ -146,10 +146,9 @@ def _integer(text: str) -> int | float | None:
             digits = digits.replace("_", "")
             if not digits:
                 return None if group < 5 else 0
-            try:
-                number = int(digits, base)
-            except ValueError:  # more digits than Python converts
-                return float(digits) if base == 10 else None
+            if base == 10 and len(digits) > 20:  # Python converts 4300 at most
+                return float(match[1] + digits)
+            number = int(digits, base)
             return _bounded(-number if match[1] == "-" else number)
     return None
 

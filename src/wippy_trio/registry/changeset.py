@@ -49,13 +49,6 @@ class Change(NamedTuple):
     before: Entry | None
     after: Entry | None
 
-    @property
-    def id(self) -> str:
-        """The id that changes."""
-        entry = self.after or self.before
-        assert entry is not None
-        return entry.id
-
     def operations(self) -> tuple[Operation, ...]:
         """Say it as operations: one, or delete and create where the kind differs."""
         before, after = self.before, self.after
