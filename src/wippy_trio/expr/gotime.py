@@ -54,6 +54,9 @@ class Zone(Protocol):
     def lookup(self, seconds: int) -> tuple[int, str]:
         """Read the offset in seconds and the abbreviation at a Unix time."""
 
+    def is_daylight(self, seconds: int) -> bool:
+        """Tell whether daylight saving is in effect at a Unix time."""
+
 
 class FixedZone(NamedTuple):
     """A zone with one offset, in seconds east of UTC.
@@ -68,6 +71,10 @@ class FixedZone(NamedTuple):
         """Answer the one offset and the name."""
         return self.offset, self.name
 
+    def is_daylight(self, seconds: int) -> bool:
+        """Answer no."""
+        return False
+
 
 class NamedZone(NamedTuple):
     """A zone of the IANA database.
@@ -80,13 +87,20 @@ class NamedZone(NamedTuple):
     name: str
     rules: zoneinfo.ZoneInfo
 
+    def _shown(self, seconds: int) -> datetime:
+        at = datetime.fromtimestamp(_in_range(seconds), UTC)
+        return at.astimezone(self.rules)
+
     def lookup(self, seconds: int) -> tuple[int, str]:
         """Read offset and abbreviation from the database."""
-        at = datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
-        shown = at.astimezone(self.rules)
+        shown = self._shown(seconds)
         offset = shown.utcoffset()
         seconds_east = 0 if offset is None else int(offset.total_seconds())
         return seconds_east, shown.tzname() or ""
+
+    def is_daylight(self, seconds: int) -> bool:
+        """Read it from the database."""
+        return bool(self._shown(seconds).dst())
 
 
 class _LocalZone(NamedTuple):
@@ -95,8 +109,15 @@ class _LocalZone(NamedTuple):
     name: str = "Local"
 
     def lookup(self, seconds: int) -> tuple[int, str]:
-        shown = time.localtime(min(max(seconds, _FIRST), _LAST))
+        shown = time.localtime(_in_range(seconds))
         return shown.tm_gmtoff, shown.tm_zone
+
+    def is_daylight(self, seconds: int) -> bool:
+        return time.localtime(_in_range(seconds)).tm_isdst > 0
+
+
+def _in_range(seconds: int) -> int:
+    return min(max(seconds, _FIRST), _LAST)
 
 
 UTC_ZONE: Zone = FixedZone("UTC", 0)
