@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         Budget,
         Erased,
         PoolEntry,
-        Require,
         compile_chunk,
     )
     from wippy_trio.lang.lint import lint_chunk
     from wippy_trio.lang.parser import Chunk, parse
+    from wippy_trio.lang.requires import Require
 
 _HOME = {
     "Bindings": "bind",
@@ -40,7 +40,7 @@ _HOME = {
     "Lines": "diagnostics",
     "LuaSyntaxError": "diagnostics",
     "PoolEntry": "erase",
-    "Require": "erase",
+    "Require": "requires",
     "Severity": "diagnostics",
     "Symbol": "bind",
     "TRANSLATOR_VERSION": "erase",

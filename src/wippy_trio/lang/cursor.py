@@ -53,7 +53,8 @@ class Notes:
       removed: Spans of annotations.
       dropped: Spans of statements that only declare types.
       casts: Casts and assertions, inner ones first.
-      globals: Names that no variable in scope has, each with the inner type it names.
+      globals: Names that no variable in scope has.
+      inner_types: The types of inner blocks that some of these name, by place.
       assigned: The names among them that are assigned, by where they stand; empty for a
         name that begins the dotted name of a function.
       keys: Indexed targets and keyed fields whose key is a name or a dotted path.
@@ -73,6 +74,7 @@ class Notes:
         "emptied",
         "functions",
         "globals",
+        "inner_types",
         "keys",
         "objects",
         "removed",
@@ -84,7 +86,8 @@ class Notes:
         self.removed: list[tuple[int, int]] = []
         self.dropped: list[tuple[int, int]] = []
         self.casts: list[Cast | NonNil] = []
-        self.globals: list[tuple[Name, TypeAlias | Interface | None]] = []
+        self.globals: list[Name] = []
+        self.inner_types: dict[int, TypeAlias | Interface] = {}
         self.assigned: dict[int, str] = {}
         self.keys: list[Index | TableField] = []
         self.emptied: list[Assign] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from wippy_trio.errors import InvalidError
@@ -18,13 +19,14 @@ __all__ = [
     "Lines",
     "LuaSyntaxError",
     "Severity",
+    "position",
     "render",
     "syntax_error",
 ]
 
 Severity = Literal["error", "warning", "hint"]
 
-_NEWLINE = re.compile(r"\r\n|\n\r|\n|\r")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n\r|\n|\r)")
 
 
 class Diagnostic(NamedTuple):
@@ -54,7 +56,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._breaks = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+        self._breaks = [0, *accumulate(map(len, _LINE.findall(text)))]
 
     def line(self, offset: int) -> int:
         """Return the 1-based line of an offset."""
@@ -105,6 +107,14 @@ class LuaSyntaxError(InvalidError):
         super().__init__(render(diagnostic, name, source))
         self.diagnostic = diagnostic
         self.name = name
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Return the 1-based line and column of one offset of a source."""
+    if "\r" in text:
+        return Lines(text).position(offset)
+    before = text[text.rfind("\n", 0, offset) + 1 : offset]
+    return text.count("\n", 0, offset) + 1, len(_decode(before)) + 1
 
 
 def syntax_error(

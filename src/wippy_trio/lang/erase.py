@@ -17,16 +17,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from wippy_trio.lang.cursor import with_room
-from wippy_trio.lang.diagnostics import Diagnostic, Lines
 from wippy_trio.lang.expression_parser import is_path
 from wippy_trio.lang.jumps import Jumps, resolve_jumps
 from wippy_trio.lang.parser import Chunk, parse
 from wippy_trio.lang.plant import Planter
 from wippy_trio.lang.rename import rename_reserved, reserved_words
-from wippy_trio.lang.strings import plain_escapes, string_value
+from wippy_trio.lang.requires import Require, find_requires
+from wippy_trio.lang.strings import plain_escapes
 from wippy_trio.lang.syntax import (
     Assign,
     Call,
@@ -42,7 +42,10 @@ from wippy_trio.lang.syntax import (
     Vararg,
 )
 
-__all__ = ["TRANSLATOR_VERSION", "Erased", "PoolEntry", "Require", "compile_chunk"]
+if TYPE_CHECKING:
+    from wippy_trio.lang.diagnostics import Diagnostic
+
+__all__ = ["TRANSLATOR_VERSION", "Erased", "PoolEntry", "compile_chunk"]
 
 TRANSLATOR_VERSION: Final = 1
 """Changes with the text that ``compile_chunk`` makes; part of the key of a cache."""
@@ -95,14 +98,6 @@ class PoolEntry(NamedTuple):
     start: int
     end: int
     node: TypeAlias | Interface
-
-
-class Require(NamedTuple):
-    """A ``require`` of a literal name."""
-
-    name: str
-    line: int
-    column: int
 
 
 class Erased(NamedTuple):
@@ -178,7 +173,7 @@ class _Translator:
             jumps = resolve_jumps(self.chunk)
         self._types()
         self._strings()
-        requires = self._names()
+        self._names()
         self._rewrites()
         planter = Planter(self.text, jumps.backward if jumps else [], self.version)
         counter = planter.plant(notes.functions, budget, self.edits)
@@ -197,7 +192,7 @@ class _Translator:
                 )
                 for node in notes.aliases
             ),
-            requires,
+            tuple(require for require, _, _ in find_requires(self.chunk)),
             tuple({node.name: None for node in notes.aliases if node.top}),
         )
 
@@ -279,36 +274,27 @@ class _Translator:
                     span = tokens.starts[index], tokens.ends[index]
                     self.edits.append((*span, odd[literal]))
 
-    def _names(self) -> tuple[Require, ...]:
-        """Rewrite names of types, and list what is required."""
+    def _names(self) -> None:
+        """Rewrite names of types in expressions."""
         notes = self.notes
         words = self.chunk.tokens.words
         aliases = {node.name for node in notes.aliases if node.top}
-        inner = len(aliases) < len(notes.aliases)
         wanted = aliases | (words.keys() & _PRIMITIVES.keys())
-        if "require" in words:
-            wanted.add("require")
-        if not wanted and not inner:
-            return ()
+        if not wanted and not notes.inner_types:
+            return
         assigned = notes.assigned
         defined = set(assigned.values())
-        requires: list[Require] = []
         references: set[int] = set()
-        lines: Lines | None = None
-        for node, local_type in notes.globals:
+        inner_types = notes.inner_types
+        for node in notes.globals:
             name = node.name
+            local_type = inner_types.get(node.start) if inner_types else None
             if local_type is not None:
                 entry = f"__t[{local_type.pool}]"
             elif name not in wanted:
                 continue
             elif name in aliases:
                 entry = f"__t.{name}"
-            elif name == "require":
-                required = self._required(node)
-                if required is not None:
-                    lines = lines or Lines(self.text)
-                    requires.append(Require(required, *lines.position(node.start)))
-                continue
             elif name in defined or not self._is_used(node):
                 continue
             else:
@@ -321,24 +307,12 @@ class _Translator:
             if isinstance(root, Name) and root.start in references:
                 self.edits.append((tail.start, tail.start, "("))
                 self.edits.append((tail.end, tail.end, ")"))
-        return tuple(requires)
 
     def _is_used(self, node: Name) -> bool:
         """Tell whether a primitive's name is called, or asked for something."""
         tokens = self.chunk.tokens
         after = tokens.kinds[bisect_left(tokens.starts, node.end)]
         return after in (_CALLED if node.name in _LIBRARIES else _USED)
-
-    def _required(self, node: Name) -> str | None:
-        """Return the literal name that a ``require`` is given."""
-        tokens = self.chunk.tokens
-        at = bisect_left(tokens.starts, node.end)
-        kinds = tokens.kinds
-        if kinds[at] == "(" and kinds[at + 1] == "string" and kinds[at + 2] == ")":
-            at += 1
-        if kinds[at] != "string":
-            return None
-        return string_value(tokens.texts[at]).decode("utf-8", "replace")
 
     def _rewrites(self) -> None:
         """Write out where the reference's virtual machine differs (types 4.9)."""

@@ -85,11 +85,22 @@ class ExpressionParser(TypeParser):
         kinds = self.kinds
         kind = kinds[pos]
         node: Expression
-        if kind == "name" or kind == "(":
-            node = self.prefix()
+        if kind == "name":
+            if kinds[pos + 1] in _SUFFIXES:
+                node = self.prefix()
+            else:
+                name = self.texts[pos]
+                binding = self.scope.get(name)
+                if binding is None:
+                    node = self.global_name(pos, name)
+                else:
+                    node = Name(name, binding, self.starts[pos], self.ends[pos])
+                self.pos = pos + 1
         elif kind in _CONSTANTS:
             node = Constant(kind, self.texts[pos], self.starts[pos], self.ends[pos])
             self.pos = pos + 1
+        elif kind == "(":
+            node = self.prefix()
         elif kind == "{":
             node = self.table(True)
         elif kind == "function":
@@ -127,10 +138,7 @@ class ExpressionParser(TypeParser):
             name = self.texts[pos]
             binding = self.scope.get(name)
             if binding is None:
-                node = Name(name, GLOBAL, start, ends[pos])
-                self.operations += 1
-                inner = self.inner_type(name) if self.inner_types else None
-                self.notes.globals.append((node, inner))
+                node = self.global_name(pos, name)
             else:
                 node = Name(name, binding, start, ends[pos])
             pos += 1
@@ -191,6 +199,17 @@ class ExpressionParser(TypeParser):
                 arguments = self._arguments(pos)
                 pos = self.pos
                 node = Call(node, arguments, start, ends[pos - 1])
+
+    def global_name(self, pos: int, name: str) -> Name:
+        """Build the node of a name that is no variable, and note it."""
+        node = Name(name, GLOBAL, self.starts[pos], self.ends[pos])
+        self.operations += 1
+        self.notes.globals.append(node)
+        if self.inner_types:
+            inner = self.inner_type(name)
+            if inner is not None:
+                self.notes.inner_types[node.start] = inner
+        return node
 
     def table(self, alone: bool) -> Table:
         """Parse a constructor; ``alone`` unless it is the argument of a call."""

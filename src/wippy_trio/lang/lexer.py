@@ -151,10 +151,11 @@ def tokenize(text: str) -> Tokens:
     parts = pattern.split(text)
     if len(parts) > 6 and not parts[-5]:
         del parts[-3:]  # skipped text before the end makes it match twice
-    texts = parts[2::3]
+    del parts[::3]  # the text between matches: none
+    texts = parts[1::2]
     offsets = list(accumulate(map(len, parts)))
-    starts = offsets[1::3]
-    ends = offsets[2::3]
+    starts = offsets[0::2]
+    ends = offsets[1::2]
     words = _Kinds(_BASE)
     kinds = list(map(words.__getitem__, texts))
     return Tokens(text, texts, kinds, starts, ends, words)

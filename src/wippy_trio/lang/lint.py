@@ -12,9 +12,8 @@ from wippy_trio.lang.bind import Bindings, Symbol, bind_chunk
 from wippy_trio.lang.diagnostics import Diagnostic, Lines, LuaSyntaxError, Severity
 from wippy_trio.lang.jumps import resolve_jumps
 from wippy_trio.lang.parser import Chunk, parse
-from wippy_trio.lang.strings import string_value
+from wippy_trio.lang.requires import find_requires
 from wippy_trio.lang.syntax import (
-    GLOBAL,
     Binary,
     Call,
     Constant,
@@ -118,12 +117,13 @@ def _order(found: Diagnostic) -> tuple[int, int, str, str]:
 class _Linter:
     """The findings in one chunk."""
 
-    __slots__ = ("chunk", "found", "lines", "nodes")
+    __slots__ = ("chunk", "found", "imports", "lines", "nodes")
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
         self.lines = Lines(chunk.text)
-        self.nodes: list[Node] = list(walk(chunk.main))
+        self.nodes: list[Node] = []
+        self.imports: set[int] = set()
         self.found: list[Diagnostic] = []
 
     def _report(
@@ -133,16 +133,18 @@ class _Linter:
 
     def requires(self, known: frozenset[str], closure: frozenset[str]) -> None:
         """Report every literal ``require`` of an undeclared name."""
-        for node in self.nodes:
-            name = _required(node)
-            if name is not None and name not in known:
+        for require, start, end in find_requires(self.chunk):
+            name = require.name
+            if name not in known:
                 message = f'require("{name}") is not declared'
                 message += " in _index.yaml imports or modules"
                 severity: Severity = "warning" if name in closure else "error"
-                self._report("E0030", severity, message, node.start, node.end)
+                self._report("E0030", severity, message, start, end)
 
     def rules(self) -> None:
         """Run the rules."""
+        self.nodes = list(walk(self.chunk.main))
+        self.imports = {start for _, start, _ in find_requires(self.chunk)}
         bindings = bind_chunk(self.chunk)
         for node in self.nodes:
             if isinstance(node, If):
@@ -218,7 +220,7 @@ class _Linter:
         span = symbol.start, symbol.end
         if symbol.kind == "parameter":
             self._report("W0005", "hint", f"parameter '{name}' is unused", *span)
-        elif _is_import(symbol):
+        elif self._is_import(symbol):
             if not symbol.in_type and not foreign:
                 message = f"imported module '{name}' is never used"
                 self._report("W0006", "warning", message, *span)
@@ -228,6 +230,17 @@ class _Linter:
         else:
             message = f"variable '{name}' is declared but never used"
             self._report("W0004", "warning", message, *span)
+
+    def _is_import(self, symbol: Symbol) -> bool:
+        """Tell whether a local's own value is a literal ``require``."""
+        node = symbol.node
+        if not isinstance(node, Local):
+            return False
+        return any(
+            typed.start == symbol.start and value.start in self.imports
+            for typed, value in zip(node.names, node.values, strict=False)
+            if isinstance(value, Call)
+        )
 
     def _names_foreign_types(self) -> bool:
         """Tell whether a bare type name may come from any required module.
@@ -245,30 +258,6 @@ class _Linter:
             isinstance(node, TypeName) and node.module is None and node.name not in own
             for node in self.nodes
         )
-
-
-def _required(node: Node | None) -> str | None:
-    """Return the literal name that a call of ``require`` is given."""
-    if not isinstance(node, Call) or len(node.arguments) != 1:
-        return None
-    function, argument = node.function, node.arguments[0]
-    if not isinstance(function, Name) or function.name != "require":
-        return None
-    if function.binding is not GLOBAL or not isinstance(argument, Constant):
-        return None
-    if argument.kind != "string":
-        return None
-    return string_value(argument.text).decode("utf-8", "replace")
-
-
-def _is_import(symbol: Symbol) -> bool:
-    node = symbol.node
-    if not isinstance(node, Local):
-        return False
-    for index, typed in enumerate(node.names):
-        if typed.start == symbol.start and index < len(node.values):
-            return _required(node.values[index]) is not None
-    return False
 
 
 def _same(left: Expression, right: Expression) -> bool:

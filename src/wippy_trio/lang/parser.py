@@ -208,7 +208,9 @@ class _Parser(ExpressionParser):
                 if kinds[at] not in ("name", "("):
                     raise self.unexpected("expected a variable")
                 targets.append(self._target(self.prefix(), at))
-            self.expect("=")
+            if kinds[self.pos] != "=":
+                self.expect("=")
+            self.pos += 1
             values = self.expressions()
             node = Assign(targets, values, start, values[-1].end)
             last = values[0]
@@ -248,21 +250,31 @@ class _Parser(ExpressionParser):
         if kinds[pos] == "function":
             return self._local_function(start, pos)
         names: list[TypedName] = []
+        texts = self.texts
         while True:
-            self.pos = pos
-            names.append(self._typed_name(LOCAL))
-            pos = self.pos
-            if kinds[pos] != ",":
+            kind = kinds[pos + 1]
+            if kinds[pos] == "name" and kind != ":":
+                names.append(
+                    TypedName(texts[pos], None, LOCAL, self.starts[pos], self.ends[pos])
+                )
+                pos += 1
+            else:
+                self.pos = pos
+                names.append(self._typed_name(LOCAL))
+                pos = self.pos
+                kind = kinds[pos]
+            if kind != ",":
                 break
             pos += 1
-        if kinds[pos] == "=":
+        if kind == "=":
             self.pos = pos + 1
             values = self.expressions()
             end = values[-1].end
         else:
+            self.pos = pos
             values = []
             end = self.ends[pos - 1]
-            if kinds[pos] == "<":
+            if kind == "<":
                 raise self.fail("attributes are not part of the dialect", pos)
         undo = self.undo
         scope = self.scope
@@ -299,9 +311,10 @@ class _Parser(ExpressionParser):
         begin = self.starts[pos]
         name = self.texts[pos]
         binding = self.scope.get(name, GLOBAL)
-        root = Name(name, binding, begin, self.ends[pos])
         if binding is GLOBAL:
-            self.notes.globals.append((root, self.inner_type(name)))
+            root = self.global_name(pos, name)
+        else:
+            root = Name(name, binding, begin, self.ends[pos])
         target: Name | Field = root
         method = False
         while kinds[self.pos] in (".", ":") and not method:
@@ -423,7 +436,9 @@ class _Parser(ExpressionParser):
         while True:
             self.pos += 1
             condition = self.expression()
-            self.expect("then")
+            if kinds[self.pos] != "then":
+                self.expect("then")
+            self.pos += 1
             branches.append((condition, self._block()))
             if kinds[self.pos] != "elseif":
                 break

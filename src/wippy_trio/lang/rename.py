@@ -24,6 +24,8 @@ _RESERVED = re.compile(r"_ENV|__[a-z][0-9]*")
 
 def reserved_words(tokens: Tokens) -> frozenset[str]:
     """Return the names in a source that the translated text keeps for itself."""
+    if "__" not in tokens.text and "_ENV" not in tokens.text:
+        return frozenset()
     return frozenset(
         word for word in tokens.words if word[:1] == "_" and _RESERVED.fullmatch(word)
     )
