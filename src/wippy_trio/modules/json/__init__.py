@@ -1,0 +1,1 @@
+"""`json`: what of it is done in Python."""
