@@ -14,7 +14,7 @@ from typing import Any
 import wippy_trio.lua
 
 VERSIONS = ("lua53", "lua54", "lua55")
-FILES = ("handles", "numbers", "errors", "copy")
+FILES = ("handles", "numbers", "errors", "copy", "wire")
 FOLDER = Path(wippy_trio.lua.__file__).parent / "prelude"
 
 SETUP = b"""

@@ -32,6 +32,21 @@ P.NILKEY = NILKEY
 local objects = P.objects or setrawmt({}, { __mode = "k" })
 P.objects = objects
 
+-- A statement took a named field away: is the table an empty object now?
+function P.mark_object(t)
+  if rawtype(t) == "table" and rawnext(t) == nil and rawmt(t) == nil then
+    objects[t] = true
+  end
+end
+
+-- A constructor of named fields that may all be nil.
+function P.mark_new_object(t)
+  if rawnext(t) == nil then
+    objects[t] = true
+  end
+  return t
+end
+
 -- brand -> function(handle) -> what the receiver gets; without one it gets nil (M-45)
 local carriers = P.carriers or {}
 P.carriers = carriers

@@ -24,8 +24,8 @@ local native_error, select, tonumber, tointeger =
   raw.error, raw.select, raw.tonumber, raw.math.tointeger
 local getinfo = raw.getinfo
 local string_lib, concat = raw.string, raw.table.concat
-local sub, match, gmatch, format =
-  string_lib.sub, string_lib.match, string_lib.gmatch, string_lib.format
+local sub, find, match, gmatch, format =
+  string_lib.sub, string_lib.find, string_lib.match, string_lib.gmatch, string_lib.format
 
 local MESSAGE, KIND, RETRYABLE, DETAILS, CONTEXT, PARENT, STACK =
   P.key("message"), P.key("kind"), P.key("retryable"), P.key("details"), P.key("context"),
@@ -72,10 +72,11 @@ local function record()
   return frames
 end
 
--- Chunks of the prelude have names that differ from this one's in the last part only.
-local OWN = match(getinfo(1, "S").source, "^(.*)errors") or ""
+-- Chunks of the prelude are named like this one, with another word in place of "errors".
+local BEFORE, AFTER = match(getinfo(1, "S").source, "^(.-)errors(.*)$")
 local function is_ours(source)
-  return #OWN > 1 and sub(source, 1, #OWN) == OWN
+  return sub(source, 1, #BEFORE) == BEFORE and sub(source, -#AFTER) == AFTER
+    and find(sub(source, #BEFORE + 1, -#AFTER - 1), "^[%w_]+$") ~= nil
 end
 
 -- A chunk name as a program knows it: without the mark of Lua, its first line if it is text.
