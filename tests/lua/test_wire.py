@@ -119,7 +119,8 @@ def test_what_cannot_travel_becomes_nil(vm: DataVM) -> None:
       local class = P.class("secret", {{}})
       local handle = P.raw.setrawmetatable({{ [P.key("state")] = 1 }}, class)
       assert(trip(print) == nil and trip(handle) == nil)
-      local c = trip {{ a = 1, f = print, h = handle, list = {{ 1, print, 3 }}, o = {{}},
+      local c = trip {{ a = 1, f = print, h = handle, list = {{ 1, print, 3 }},
+        o = {{}},
         [handle] = 1, [print] = 2, [P.NILKEY] = 3, m = setmetatable({{ 1 }}, {{}}) }}
       local n = 0
       for _ in next, c do n = n + 1 end

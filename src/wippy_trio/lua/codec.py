@@ -261,7 +261,7 @@ class _Writer:
             if self.drop:
                 self.out.append(0xC0)
                 return
-            raise self.refuse(f"integer {value:.6e} does not fit 64 bits")
+            raise self.refuse(f"integer of {value.bit_length()} bits does not fit")
         self.out += _ENCODER.encode(value)
 
     def string(self, value: str) -> None:
