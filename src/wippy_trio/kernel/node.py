@@ -53,6 +53,13 @@ class Node:
             found = self.hosts[id] = Host(id, self)
         return found
 
+    def fresh_host(self, id: str) -> Host:  # noqa: A002 - its name
+        """Find a host that has not run yet, or make it; a stopped one is replaced."""
+        found = self.host(id)
+        if found.state != "new":
+            found = self.hosts[id] = Host(id, self)
+        return found
+
     # -- birth ---------------------------------------------------------------------
 
     def admit(

@@ -24,16 +24,16 @@ LUA_VERSIONS = ("5.3", "5.4", "5.5")
 PRELUDE = (
     "handles",
     "numbers",
-    "errors",
     "patterns",
+    "matcher",
     "format",
     "strings",
     "tables",
     "maths",
+    "errors",
     "copy",
     "wire",
     "payload",
-    "json",
     "scheduler",
     "channel",
     "mailbox",
@@ -48,13 +48,13 @@ PRELUDE = (
 )
 
 _PREPARE = b"""
-local host = ...
+local host, G = ..., _G
 local raw = {}
 for _, name in ipairs{
   "type", "next", "pairs", "ipairs", "rawget", "rawset", "rawequal", "rawlen", "select",
   "error", "assert", "pcall", "xpcall", "tostring", "tonumber", "setmetatable",
   "getmetatable", "load", "collectgarbage"} do
-  raw[name] = _G[name]
+  raw[name] = G[name]
 end
 local function copy(lib)
   local t = {}
@@ -69,8 +69,8 @@ raw.format = string.format
 local real_host = {}
 for i = 1, #host, 2 do real_host[host[i]] = host[i + 1] end
 local names = {}
-for k in pairs(_G) do names[#names + 1] = k end
-for _, k in ipairs(names) do _G[k] = nil end
+for k in pairs(G) do names[#names + 1] = k end
+for _, k in raw.ipairs(names) do G[k] = nil end
 return { raw = raw, host = real_host, carriers = {}, packers = {}, unpackers = {} }
 """
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     )
     from wippy_trio.lua.functions import current_process
     from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
+    from wippy_trio.sdk.lifecycle import (
+        Identity,
+        Lifecycle,
+        read_identity,
+        read_lifecycle,
+    )
     from wippy_trio.sdk.method import method
     from wippy_trio.sdk.module import LuaModule
     from wippy_trio.sdk.runtime import (
@@ -53,6 +59,8 @@ _HOME = {
         "wippy_trio.errors",
     ),
     "EntryKind": "wippy_trio.sdk.kind",
+    "Identity": "wippy_trio.sdk.lifecycle",
+    "Lifecycle": "wippy_trio.sdk.lifecycle",
     "LuaModule": "wippy_trio.sdk.module",
     "Runtime": "wippy_trio.sdk.runtime",
     "Service": "wippy_trio.sdk.kind",
@@ -61,6 +69,8 @@ _HOME = {
     "current_process": "wippy_trio.lua.functions",
     "current_runtime": "wippy_trio.sdk.runtime",
     "method": "wippy_trio.sdk.method",
+    "read_identity": "wippy_trio.sdk.lifecycle",
+    "read_lifecycle": "wippy_trio.sdk.lifecycle",
     "runtime_of": "wippy_trio.sdk.runtime",
 }
 
@@ -70,8 +80,10 @@ __all__ = [
     "ConflictError",
     "EntryKind",
     "Error",
+    "Identity",
     "InternalError",
     "InvalidError",
+    "Lifecycle",
     "LuaModule",
     "NotFoundError",
     "PermissionDeniedError",
@@ -85,6 +97,8 @@ __all__ = [
     "current_process",
     "current_runtime",
     "method",
+    "read_identity",
+    "read_lifecycle",
     "runtime_of",
 ]
 

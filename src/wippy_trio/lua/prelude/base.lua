@@ -6,8 +6,9 @@ local raw = P.raw
 local front = {}
 for _, name in raw.ipairs({ "string", "table", "math", "coroutine", "process", "channel",
   "errors", "payload", "os" }) do
-  if P[name] then
-    front[name] = P.library(name, P[name])
+  local lib = P[name]
+  if lib then
+    front[name] = P.brand(lib) and lib or P.library(name, lib)
   end
 end
 
@@ -37,7 +38,7 @@ local base = {
   rawget = P.rawget,
   rawset = P.rawset,
   require = P.require,
-  select = raw.select,
+  select = P.select or raw.select,
   setmetatable = P.setmetatable,
   subscribe = P.subscribe,
   tonumber = P.tonumber or raw.tonumber,

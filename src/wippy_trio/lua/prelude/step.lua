@@ -275,3 +275,8 @@ function P.statistics()
   end
   return P.alive, tasks, environments, P.timers_waiting(), raw.collectgarbage("count") * 1024
 end
+
+-- A kept result in the wire format.
+function P.fetch(key)
+  return pack(1, P.results[key])
+end

@@ -1,0 +1,327 @@
+"""The composition root: from a loaded project to a running application."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+
+from wippy_trio import security
+from wippy_trio.errors import Error, NotFoundError
+from wippy_trio.kernel import (
+    Cancel,
+    Clock,
+    Context,
+    Host,
+    Node,
+    Pid,
+    wait_end,
+)
+from wippy_trio.lua import Engine
+from wippy_trio.registry import MemoryHistory, NilHistory, Registry, SqliteHistory
+from wippy_trio.runtime import catalogue
+from wippy_trio.runtime.code import CodeTable
+from wippy_trio.runtime.environment import Environment
+from wippy_trio.runtime.eventbus import Bus
+from wippy_trio.runtime.live import LiveRegistry
+from wippy_trio.runtime.metrics import Metrics
+from wippy_trio.runtime.resources import ResourceTable
+from wippy_trio.runtime.supervision import ServiceSupervisor
+from wippy_trio.runtime.surroundings import EngineSurroundings
+from wippy_trio.services.lua_code import default_host
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from wippy_trio.kernel import Process
+    from wippy_trio.loading import Project
+    from wippy_trio.registry import Plan
+    from wippy_trio.sdk import Identity
+
+__all__ = ["RunningRuntime", "running"]
+
+log = structlog.get_logger("run")
+
+
+class RunningRuntime:
+    """Hold everything that runs; the `Runtime` of the sdk."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        lua_version: str = "5.4",
+        seed: int | None = None,
+        arguments: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """Wire the parts; nothing runs yet.
+
+        Args:
+          project: What was loaded.
+          lua_version: Of the VM.
+          seed: Of everything random; ``None`` for the system's.
+          arguments: Of the launched program.
+          clock: Wall time.
+        """
+        self.project = project
+        self.config = project.config
+        self.node = Node(clock=clock)
+        self.node.runtime = self
+        self.bus = Bus()
+        self.resources = ResourceTable()
+        self.code = CodeTable()
+        self.functions: dict[str, Callable[..., Any]] = {}
+        self.host_options: dict[str, dict[str, Any]] = {}
+        self.policies = security.PolicyStore()
+        self.security = self.policies
+        self.env = Environment(self)
+        self.metrics = Metrics()
+        self.supervisor = ServiceSupervisor(seed=seed)
+        self.live = LiveRegistry(
+            Registry(_history(project)),
+            bus=self.bus,
+            lookup=self.env.lookup,
+            committed=self._committed,
+            dispatch_internal=self.config.flag("registry.dispatch_internal_kinds"),
+        )
+        self.registry = self.live
+        self.engine = Engine(
+            self.node,
+            EngineSurroundings(self),
+            lua_version=lua_version,
+            seed=seed,
+        )
+        self.function_host: Host = self.node.host("node:functions")
+        self.control: Host = self.node.host("node:control")
+        self.exit_code: int | None = None
+        self.exit_asked = trio.Event()
+        self.launched: Process | None = None
+        self._arguments = tuple(arguments)
+        self._nursery: trio.Nursery | None = None
+        self.program_logger: Callable[..., None] | None = None
+        for cls in catalogue.handler_classes():
+            self.live.add_handler(cls(self))
+
+    # -- life ----------------------------------------------------------------------------
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where tasks that live as long as the runtime run."""
+        assert self._nursery is not None
+        return self._nursery
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start the parts, load the entries, start the services (apps 1.12)."""
+        self._nursery = nursery
+        await nursery.start(self.engine.run)
+        await nursery.start(self.function_host.run)
+        await nursery.start(self.control.run)
+        await nursery.start(self.supervisor.run)
+        for finding in self.project.findings:
+            getattr(log, finding.level)(finding.message, **finding.fields)
+        log.info("loaded entries", count=len(self.project.entries))
+        log.info("creating baseline state from entries")
+        await self.live.load(self.project.entries.values())
+        log.info("runtime ready")
+
+    async def stop(self) -> None:
+        """Stop services in reverse order, then the hosts (apps 1.12.8)."""
+        log.info("shutting down")
+        limit = self.config.seconds("shutdown.timeout")
+        with trio.move_on_after(limit) as scope:
+            await self.supervisor.stop_all(self.live.state.state)
+        if scope.cancelled_caught:
+            log.warning("shutdown timed out", timeout_s=limit)
+        for host in list(self.node.hosts.values()):
+            await host.stop(0.0)
+        await self.env.close()
+        log.info("stopped")
+
+    async def _committed(self, plan: Plan) -> None:
+        del plan
+        changed = self.code.take_changed()
+        if changed:
+            self.engine.code_changed(changed)
+            self._tell_outdated(changed)
+        await self.supervisor.settle(self.live.state.state)
+
+    def _tell_outdated(self, changed: frozenset[str]) -> None:
+        """Tell processes that asked for it that their code changed (core P-116)."""
+        for number in list(self.engine.upgradable):
+            process = self.node.processes.get(number)
+            if process is None:
+                continue
+            sources = self.engine.outdated_sources(process.entry, changed)
+            if sources:
+                self.feed(
+                    process,
+                    "@pid/events",
+                    {"kind": "pid.outdated", "sources": sorted(sources)},
+                )
+
+    # -- what modules and kinds use ----------------------------------------------------------
+
+    def allowed(
+        self,
+        process: Process,
+        action: str,
+        resource: str,
+        meta: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Decide by the actor and the scope of a process (core PERM-0)."""
+        context = process.context
+        facts = dict(meta or {})
+        if action.startswith("process."):
+            facts.setdefault("pid", str(process.pid))
+        return security.allowed(
+            context.actor,
+            context.scope,
+            action,
+            resource,
+            facts,
+            strict=self.config.flag("security.strict_mode"),
+        )
+
+    def context_of(
+        self, identity: Identity | None, base: Context | None = None
+    ) -> Context:
+        """Make the context of a configured identity (apps 8.6)."""
+        base = base or Context()
+        if identity is None:
+            return base
+        resolved = self.policies.resolve(identity.policies, identity.groups)
+        if resolved.unknown:
+            log.warning("unknown policies skipped", policies=list(resolved.unknown))
+        actor = security.Actor(identity.actor, dict(identity.meta))
+        return Context(
+            values=base.values,
+            actor=actor if identity.actor else base.actor,
+            scope=resolved.scope,
+        )
+
+    async def spawn_process(
+        self,
+        id: str,  # noqa: A002 - its name
+        host: str,
+        args: Sequence[Any] = (),
+        *,
+        context: Context | None = None,
+        name: str | None = None,
+        monitor: int | None = None,
+        link: int | None = None,
+    ) -> Process:
+        """Spawn a process of the registry on a host (core S-3 to S-6)."""
+        place = self.engine.surroundings.host(host)
+        place.check_running()
+        return await self.engine.spawn(
+            id, place, args, context=context, name=name, monitor=monitor, link=link
+        )
+
+    async def call(
+        self,
+        id: str,  # noqa: A002
+        *args: Any,
+        context: Context | None = None,
+        caller: Process | None = None,
+    ) -> Any:
+        """Call a function of the registry; see core section 14."""
+        target = self.engine.surroundings.function(id)
+        if target.kind == "function":
+            return await self.engine.call(id, args, context=context)
+        if target.kind == "remote":
+            return await self.functions[id](*args)
+        process = await self.spawn_process(id, target.host, args, context=context)
+        try:
+            ended = await wait_end(process)
+        except trio.Cancelled:
+            sender = caller.pid if caller is not None else Pid("", 0)
+            at = self.node.clock.unix_seconds()
+            self.deliver_cancel(process, sender, "caller context canceled", at)
+            raise
+        return ended.unwrap()
+
+    def deliver_cancel(self, process: Process, sender: Pid, reason: str, at: int) -> None:
+        """Ask a process to finish, in the name of the runtime."""
+        process.body.deliver(process, Cancel(sender, reason, at))
+
+    def feed(self, process: Process, topic: str, value: Any) -> None:
+        """Put a value into a system topic of a Lua process."""
+        self.engine.feed(process.pid.number, topic, value)
+
+    def exit(self, code: int) -> None:
+        """Ask the runtime to shut down; the first code wins."""
+        if self.exit_code is None:
+            self.exit_code = code
+            self.exit_asked.set()
+
+    def terminal(self, process: Process) -> Any:
+        """Give the terminal of the launched process."""
+        return self._terminal if process is self.launched else None
+
+    _terminal: Any = None
+
+    def arguments(self) -> Sequence[str]:
+        """Give the command-line arguments of the launched program."""
+        return self._arguments
+
+    def default_host(self, id: str) -> str | None:  # noqa: A002
+        """Tell on which host an entry runs when it is called."""
+        entry = self.live.state.state.get(id)
+        if entry is None:
+            raise NotFoundError(f"entry not found: {id}")
+        return default_host(entry)
+
+    def program_log(
+        self,
+        process: Process | None,
+        level: str,
+        message: str,
+        location: str,
+        fields: Mapping[str, Any] | None,
+        name: str = "",
+    ) -> None:
+        """Write one record of a program."""
+        logger = structlog.get_logger(name)
+        bound = {**(fields or {})}
+        pid = str(process.pid) if process is not None else ""
+        bound.setdefault("pid", pid)
+        if location:
+            bound.setdefault("location", location)
+        bound.pop("event", None)
+        getattr(logger, level)(message, **{str(k): v for k, v in bound.items()})
+
+
+def _history(project: Project) -> Any:
+    config = project.config
+    if not config.flag("registry.enable_history"):
+        return NilHistory()
+    kind = config.text("registry.history_type")
+    if kind == "memory":
+        return MemoryHistory()
+    if kind == "nil":
+        return NilHistory()
+    if kind == "sqlite":
+        path = config.path("registry.history_path")
+        assert path is not None
+        return SqliteHistory(path)
+    raise NotFoundError(
+        f"registry.history_type: wanted memory, sqlite or nil, got {kind!r}"
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(runtime: RunningRuntime) -> AsyncIterator[RunningRuntime]:
+    """Run a runtime for the length of a block; stop it in good order at its end."""
+    async with trio.open_nursery() as nursery:
+        try:
+            await runtime.start(nursery)
+            yield runtime
+        finally:
+            with trio.CancelScope(shield=True):
+                limit = runtime.config.seconds("shutdown.timeout") + 5
+                with trio.move_on_after(limit), contextlib.suppress(Error):
+                    await runtime.stop()
+            nursery.cancel_scope.cancel()
