@@ -30,10 +30,11 @@ FOLDER = Path(wippy_trio.lua.__file__).parent / "prelude"
 SETUP = b"""
 local upper, lower = ...
 local P = { host = { upper = upper, lower = lower }, charged = 0 }
-local raw = { getrawmetatable = debug.getmetatable, setrawmetatable = debug.setmetatable,
-  traceback = debug.traceback, getinfo = debug.getinfo, format = string.format }
-for _, name in ipairs { "type", "next", "pairs", "ipairs", "rawget", "rawset", "rawequal",
-  "rawlen", "select", "error", "assert", "pcall", "xpcall", "tostring", "tonumber",
+local raw = { getrawmetatable = debug.getmetatable,
+  setrawmetatable = debug.setmetatable, traceback = debug.traceback,
+  getinfo = debug.getinfo, format = string.format }
+for _, name in ipairs { "type", "next", "pairs", "ipairs", "rawget", "rawset",
+  "rawequal", "rawlen", "select", "error", "assert", "pcall", "xpcall", "tostring", "tonumber",
   "setmetatable", "getmetatable", "load" } do
   raw[name] = _G[name]
 end
@@ -82,7 +83,8 @@ local base = {
   ipairs = P.ipairs, next = P.next, pairs = P.pairs, pcall = raw.pcall,
   rawequal = raw.rawequal, rawget = P.rawget, rawset = P.rawset, select = P.select,
   setmetatable = P.setmetatable, tonumber = P.tonumber, tostring = P.tostring,
-  type = P.type, unpack = P.table.unpack, xpcall = raw.xpcall, coroutine = raw.coroutine,
+  type = P.type, unpack = P.table.unpack, xpcall = raw.xpcall,
+  coroutine = raw.coroutine,
   string = P.library("string", P.string), table = P.library("table", P.table),
   math = P.library("math", P.math), new_error = P.new_error, P = P, raw = raw,
 }

@@ -1,13 +1,15 @@
 """Letters beyond ASCII, for ``string.upper`` and ``string.lower`` (types 4.9).
 
-A text keeps its number of characters: a letter is mapped to one letter or stays as it is
-(``ß`` has no capital of one letter that maps back, so it stays). Bytes that are not valid
-UTF-8 stay as they are.
+A text keeps its number of characters: a letter is mapped to one letter or stays as it
+is, as ``ß`` does. Bytes that are not valid UTF-8 stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["lower", "upper"]
 

@@ -197,7 +197,7 @@ local function float_text(spec, v)
   if not number then
     return wrong_kind(spec, v)
   end
-  number = number + 0.0
+  number = number * 1.0 -- not `+ 0.0`: that turns -0.0 into 0.0
   if number - number ~= 0 then
     local text = number ~= number and "NaN" or number > 0 and "+Inf" or "-Inf"
     return pad(spec, text)
@@ -279,6 +279,27 @@ local function take_text(v)
   return P.tostring(v)
 end
 
+-- For `%5s` and `%-5s`.
+local function take_padded(spec)
+  local width, left = spec.width, spec.left
+  return function(v)
+    if v == nil then
+      return nil
+    end
+    local text = rawtype(v) == "string" and v or P.tostring(v)
+    local size = #text
+    if size > 1000 then
+      return nil
+    elseif utf8_len(text) ~= size then
+      size = count_chars(text)
+    end
+    if size >= width then
+      return text
+    end
+    return left and text .. rep(" ", width - size) or rep(" ", width - size) .. text
+  end
+end
+
 local function take_integer(v)
   if small[v] then
     return v
@@ -310,6 +331,8 @@ local function native_way(spec, flags, text)
   if find(verb, "[sv]") then
     if not spec.width and not spec.precision then
       return take_text, "%s"
+    elseif spec.width and not spec.precision and not spec.zero and spec.width < 200 then
+      return take_padded(spec), "%s"
     end
   elseif find(verb, "[diu]") then
     if short and not spec.precision and find(flags, "^[-+0 ]*$") then
@@ -466,6 +489,12 @@ function P.string.format(f, ...)
       a, b, c = way[1](a), way[2](b), way[3](c)
       if a ~= nil and b ~= nil and c ~= nil then
         return native_format(way.native, a, b, c)
+      end
+    elseif count == 4 then
+      local a, b, c, d = ...
+      a, b, c, d = way[1](a), way[2](b), way[3](c), way[4](d)
+      if a ~= nil and b ~= nil and c ~= nil and d ~= nil then
+        return native_format(way.native, a, b, c, d)
       end
     elseif count <= 20 then
       local args = { ... }

@@ -162,7 +162,10 @@ local make = {
     local i = item.index
     return function(state, at)
       local s, to = state.s, state.to[i]
-      local text = to and sub(s, state.from[i], to - 1) or ""
+      if not to then
+        return nil -- a place, not a text
+      end
+      local text = sub(s, state.from[i], to - 1)
       worked(state, 8 + #text // 32)
       if sub(s, at, at + #text - 1) == text then
         return rest(state, at + #text)
@@ -224,18 +227,12 @@ local function compile(items)
   return rest
 end
 
--- The first item that is no capture, if it is a repeat: a failure at one place of its run is
--- a failure at all later ones.
-local function leading_repeat(items)
-  if items.same then
-    return nil
-  end
+-- The first item that is no capture.
+local function first_item(items)
   for i = 1, #items do
-    local item = items[i]
-    if item.kind == "one" then
-      return item.times ~= "" and item.times ~= "?" and item.class or nil
-    elseif item.kind ~= "open" and item.kind ~= "here" then
-      return nil
+    local kind = items[i].kind
+    if kind ~= "open" and kind ~= "here" and kind ~= "close" then
+      return items[i]
     end
   end
 end
@@ -253,13 +250,20 @@ local function program_of(p)
     items = read(p, anchored and 2 or 1)
     weigh(items)
   end
-  local begins = items.begins
+  local first, leading, target = first_item(items), nil, nil
+  if first and first.kind == "one" then
+    local times = first.times
+    if times == "" or times == "+" then
+      target = first.class.text
+    end
+    if times ~= "" and times ~= "?" and not items.same then
+      leading = first.class.run
+    end
+  end
   program = {
     run = compile(items), captures = items.captures, anchored = anchored,
-    leading = leading_repeat(items),
-    -- Where every match must begin, if it is one class.
-    target = begins and #begins == 1 and not items.at_end and items.fails >= 0
-      and items[1] and begins[1].text or nil,
+    target = target, -- where every match begins
+    leading = leading, -- a failure at one place of this run is one at all later ones
   }
   info.program = program
   return program
@@ -294,7 +298,7 @@ local function search(program, state, at)
       return at, stop
     end
     if leading then
-      local _, over = find(s, leading.run, at)
+      local _, over = find(s, leading, at)
       worked(state, (over - at) // 8)
       at = over + 2
     else
@@ -347,6 +351,7 @@ local function match_(s, p, at)
   if from then
     return captures(program, state, from, to)
   end
+  return nil
 end
 
 -- The match after one that ended at `last`: an empty one right there does not count.

@@ -72,8 +72,11 @@ end
 
 -- Zero as divisor gives NaN, for integers too.
 function lib.fmod(x, y)
+  if not (math_type(x) and math_type(y)) then
+    x, y = to_float(x, 1, "fmod"), to_float(y, 2, "fmod")
+  end
   if y == 0 then
-    return to_float(x, 1, "fmod") - x + 0.0 / 0.0
+    return 0.0 / 0.0
   end
   return fmod(x, y)
 end
@@ -152,7 +155,7 @@ P.random_bits = random_bits
 -- A number from 0 to `most`, as unsigned integers.
 local function up_to(most)
   if most >= 0 and most < 0x100000000 then
-    return (random_bits() >> 11) * 2.0 ^ -53 * (most + 1) // 1 | 0
+    return (random_bits() >> 11) * 1.1102230246251565e-16 * (most + 1) // 1 | 0
   end
   local mask = most
   for shift = 0, 5 do
@@ -167,7 +170,7 @@ end
 
 function lib.random(low, high)
   if low == nil then
-    return (random_bits() >> 11) * 2.0 ^ -53
+    return (random_bits() >> 11) * 1.1102230246251565e-16
   end
   low = small[low] or to_integer(low, 1, "random")
   if high == nil then

@@ -11,7 +11,7 @@
 local P = ...
 local raw = P.raw
 local rawtype, rawmt, rawget, error = raw.type, raw.getrawmetatable, raw.rawget, raw.error
-local native_tonumber, native_select = raw.tonumber, raw.select
+local native_tonumber, native_tostring, native_select = raw.tonumber, raw.tostring, raw.select
 local format, math_type = raw.format, raw.math.type
 local match, gsub, rep, sub = raw.string.match, raw.string.gsub, raw.string.rep, raw.string.sub
 local pack, unpack = raw.string.pack, raw.string.unpack
@@ -111,6 +111,8 @@ local function number_text(n)
       text = format("%.16g", n)
       if native_tonumber(text) == n then
         return text
+      elseif not is_power_of_two(n) then
+        return format("%.17g", n)
       end
     end
   elseif math_type(n) == "integer" then
@@ -142,6 +144,8 @@ function P.tostring(v)
       end
       error("'__tostring' must return a string", 2)
     end
+  elseif t == "nil" or t == "boolean" then
+    return native_tostring(v)
   end
   return P.plain_text(v)
 end
@@ -180,6 +184,7 @@ local function as_integer(v)
     v = native_tonumber(v)
     return v and (math_type(v) == "integer" and v or cut(v))
   end
+  return nil
 end
 P.as_integer = as_integer
 
@@ -204,6 +209,7 @@ local function as_text(v)
   elseif P.brand(v) == "error" then
     return P.tostring(v)
   end
+  return nil
 end
 P.as_text = as_text
 

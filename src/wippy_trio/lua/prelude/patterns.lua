@@ -21,7 +21,7 @@ local find, gsub, sub, byte, char = raw.string.find, raw.string.gsub, raw.string
 local HUGE = raw.math.huge
 
 local FREE_STEPS = 400
-local NATIVE_STEPS = 2000000
+local NATIVE_STEPS = 250000 -- about 10 ms, at worst
 local MOST_UNITS = 50000 -- enough for a look at the clock; more would say no more
 local KEPT = 500 -- patterns remembered
 
@@ -342,10 +342,10 @@ local function info_of(p)
     free = problem and -1 or longest(FREE_STEPS, degree, forks, width),
   }
   if info_count >= KEPT then
-    infos, info_count = {}, 0
-    for k in raw.next, free do
-      free[k] = nil -- emptied in place: the fast paths hold on to it
+    for k in raw.next, infos do
+      infos[k], free[k] = nil, nil -- emptied in place: the fast paths hold on to them
     end
+    info_count = 0
   end
   infos[p], free[p], info_count = info, info.free, info_count + 1
   return info
@@ -360,11 +360,11 @@ local function allow(info, n)
     error(info.problem, 3)
   end
   local degree = info.degree
-  local units = degree <= 1 and n / 8 or (n + 0.0) ^ degree / 8
+  local units = (n + 0.0) ^ (degree > 1 and degree or 1) / 4
   P.charge(units < MOST_UNITS and units // 1 | 0 or MOST_UNITS)
   return n <= info.native
 end
 
 P.patterns = {
-  free = free, info = info_of, allow = allow, members = members, read = read, weigh = weigh,
+  free = free, infos = infos, info = info_of, allow = allow, members = members, read = read, weigh = weigh,
 }

@@ -17,10 +17,12 @@ local native_pack, native_unpack, native_packsize =
   string.pack, string.unpack, string.packsize
 local native_pcall = raw.pcall
 local MAXINT, math_type = raw.math.maxinteger, raw.math.type
+local unpack, utf8_len = raw.table.unpack, raw.utf8.len
 local small, to_text, to_integer, wrong_argument =
   P.small, P.to_text, P.to_integer, P.wrong_argument
-local free, info_of, allow = P.patterns.free, P.patterns.info, P.patterns.allow
-local matcher = P.matcher
+local free, infos, info_of, allow =
+  P.patterns.free, P.patterns.infos, P.patterns.info, P.patterns.allow
+local matcher, vetted = P.matcher, P.vetted
 
 local MOST_RESULTS = 900000 -- of one call; Lua's stack holds a million values
 
@@ -67,22 +69,11 @@ function lib.byte(s, i, j)
   return slow_byte(s, i, j)
 end
 
--- Characters by code, made when first asked for.
+-- Characters by code, filled when first asked for one.
 local chars = {}
 
-
 local function slow_char(...)
-  local count = native_select("#", ...)
-  if count == 1 then
-    local code = to_integer((...), 1, "char")
-    if code < 0 or code > 255 then
-      wrong_argument(1, "char", "value out of range")
-    end
-    local c = native_char(code)
-    chars[code] = c
-    return c
-  end
-  local codes = { ... }
+  local count, codes = native_select("#", ...), { ... }
   for i = 1, count do
     local code = to_integer(codes[i], i, "char")
     if code < 0 or code > 255 then
@@ -90,16 +81,27 @@ local function slow_char(...)
     end
     codes[i] = code
   end
-  P.charge(count)
-  return native_char(raw.table.unpack(codes, 1, count))
+  if not chars[0] then
+    for code = 0, 255 do
+      chars[code] = native_char(code)
+    end
+  elseif count > 200 then
+    P.charge(count)
+  end
+  return native_char(unpack(codes, 1, count))
 end
 
-function lib.char(a, ...)
-  local c = chars[a]
-  if c and native_select("#", ...) == 0 then
-    return c
+function lib.char(...)
+  local a, b, c, d = ...
+  if chars[a] then
+    local count = native_select("#", ...)
+    if count == 1 then
+      return chars[a]
+    elseif count <= 4 and chars[b] and (count < 3 or chars[c]) and (count < 4 or chars[d]) then
+      return native_char(...)
+    end
   end
-  return slow_char(a, ...)
+  return slow_char(...)
 end
 
 function lib.len(s)
@@ -110,12 +112,17 @@ function lib.len(s)
   return #s
 end
 
-function lib.reverse(s)
+local function slow_reverse(s)
   s = to_text(s, 1, "reverse")
-  if #s > 200 then
-    P.charge(#s // 16)
-  end
+  P.charge(#s // 16)
   return native_reverse(s)
+end
+
+function lib.reverse(s)
+  if rawtype(s) == "string" and #s <= 200 then
+    return native_reverse(s)
+  end
+  return slow_reverse(s)
 end
 
 -- Letters beyond ASCII are the host's business; a text without them is not (types 4.9).
@@ -131,21 +138,22 @@ local function slow_case(s, name, native)
   return native(s)
 end
 
+-- As many characters as bytes: all of them ASCII.
 function lib.lower(s)
-  if rawtype(s) == "string" and #s <= 200 and not native_find(s, "[\128-\255]") then
+  if rawtype(s) == "string" and #s <= 200 and utf8_len(s) == #s then
     return native_lower(s)
   end
   return slow_case(s, "lower", native_lower)
 end
 
 function lib.upper(s)
-  if rawtype(s) == "string" and #s <= 200 and not native_find(s, "[\128-\255]") then
+  if rawtype(s) == "string" and #s <= 200 and utf8_len(s) == #s then
     return native_upper(s)
   end
   return slow_case(s, "upper", native_upper)
 end
 
-function lib.rep(s, n, sep)
+local function slow_rep(s, n, sep)
   s, n = to_text(s, 1, "rep"), small[n] or to_integer(n, 2, "rep")
   local size = #s
   if sep ~= nil then
@@ -164,6 +172,13 @@ function lib.rep(s, n, sep)
     end
   end
   return native_rep(s, n, sep)
+end
+
+function lib.rep(s, n, sep)
+  if sep == nil and small[n] and rawtype(s) == "string" and #s <= 16 then
+    return native_rep(s, n)
+  end
+  return slow_rep(s, n, sep)
 end
 
 -- Patterns --------------------------------------------------------------------------------------
@@ -321,7 +336,16 @@ local function replacement(value)
   return P.as_text(value) or ""
 end
 
-local function by_function(f)
+local function by_function(f, captures)
+  if captures <= 1 then
+    return function(a)
+      local value = f(a)
+      if not value or rawtype(value) == "string" then
+        return value
+      end
+      return replacement(value)
+    end
+  end
   return function(...)
     local value = f(...)
     if not value or rawtype(value) == "string" then
@@ -414,8 +438,8 @@ local function slow_gsub(s, p, repl, most)
   s, p = to_text(s, 1, "gsub"), to_text(p, 2, "gsub")
   local kind, length = rawtype(repl), 0
   if kind == "function" then
-    repl = by_function(repl)
-  elseif kind == "table" and P.type(repl) == "table" then
+    repl = by_function(repl, info_of(p).captures)
+  elseif P.vet(repl) or kind == "table" and P.type(repl) == "table" then
     repl = by_table(repl)
   else
     local text = P.as_text(repl)
@@ -439,13 +463,18 @@ function lib.gsub(s, p, repl, most)
     local kind = rawtype(repl)
     if kind == "string" then
       if #repl < 200 then
-        if native_find(repl, "%", 1, true) then
-          repl = checked_text(repl, info_of(p))
+        local known = plain_texts[repl]
+        if known and known.largest <= 1 then
+          repl = known.text
+        elseif native_find(repl, "%", 1, true) then
+          repl = checked_text(repl, infos[p])
         end
         return native_gsub(s, p, repl, most)
       end
     elseif kind == "function" then
-      return native_gsub(s, p, by_function(repl), most)
+      return native_gsub(s, p, by_function(repl, infos[p].captures), most)
+    elseif vetted[repl] then
+      return native_gsub(s, p, by_table(repl), most)
     end
   end
   return slow_gsub(s, p, repl, most)
@@ -457,7 +486,7 @@ end
 local function passed(name, ok, ...)
   if not ok then
     local text = native_gsub((...), "^[^:]*:%d+: ", "")
-    error((native_gsub(text, "to '[^']*'", "to '" .. name .. "'")), 3)
+    error((native_gsub(text, "to '[^']*'", "to '" .. name .. "'")), 2)
   end
   return ...
 end
