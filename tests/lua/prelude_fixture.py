@@ -34,8 +34,8 @@ local raw = { getrawmetatable = debug.getmetatable,
   setrawmetatable = debug.setmetatable, traceback = debug.traceback,
   getinfo = debug.getinfo, format = string.format }
 for _, name in ipairs { "type", "next", "pairs", "ipairs", "rawget", "rawset",
-  "rawequal", "rawlen", "select", "error", "assert", "pcall", "xpcall", "tostring", "tonumber",
-  "setmetatable", "getmetatable", "load" } do
+  "rawequal", "rawlen", "select", "error", "assert", "pcall", "xpcall", "tostring",
+  "tonumber", "setmetatable", "getmetatable", "load" } do
   raw[name] = _G[name]
 end
 local function copy(library)

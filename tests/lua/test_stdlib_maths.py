@@ -29,8 +29,8 @@ def test_all_names_are_there(vm: LibraryVM) -> None:
     """)
     expected = (
         "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp "
-        "log log10 max maxinteger min mininteger mod modf pi pow rad random randomseed sin "
-        "sinh sqrt tan tanh tointeger type ult"
+        "log log10 max maxinteger min mininteger mod modf pi pow rad random randomseed "
+        "sin sinh sqrt tan tanh tointeger type ult"
     )
     assert names.decode() == expected  # core STD-26
 

@@ -263,9 +263,10 @@ end
 
 function P.getmetatable(v)
   local t = rawtype(v)
-  if t ~= "table" then
-    -- Only strings have one, and it is shared by all processes of the VM.
-    return t == "string" and false or nil
+  if t == "string" then
+    return false -- it is shared by all processes of the VM
+  elseif t ~= "table" then
+    return nil
   end
   local mt = rawmt(v)
   if mt == nil then
