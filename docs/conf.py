@@ -35,7 +35,8 @@ html_copy_source = False
 
 
 def setup(app: Any) -> None:
-    """Keep a fence marked ``mermaid`` readable: as its text, without a lexer."""
+    """Keep fences readable that Pygments has no lexer for: as their text."""
     from pygments.lexers.special import TextLexer  # noqa: PLC0415 - only for Sphinx
 
-    app.add_lexer("mermaid", TextLexer)
+    for name in ("expr", "mermaid"):
+        app.add_lexer(name, TextLexer)
