@@ -1,0 +1,1 @@
+"""`yaml`: reading and writing, as pure functions."""
