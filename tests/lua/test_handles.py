@@ -353,6 +353,24 @@ def test_the_metatable_of_strings_is_closed(vm: LibraryVM) -> None:
     """)
 
 
+def test_pairs_and_ipairs_ask_nobody(vm: LibraryVM) -> None:
+    vm.run("""
+      local t = setmetatable({ 1, 2 }, {
+        __pairs = function() error("asked") end,
+        __ipairs = function() error("asked") end,
+      })
+      local count = 0
+      for _ in pairs(t) do
+        count = count + 1
+      end
+      for _ in ipairs(t) do
+        count = count + 1
+      end
+      assert(count == 4)
+      assert(not pcall(pairs, "x") and not pcall(ipairs, nil))  -- core STD-29a
+    """)
+
+
 def test_object_numbers_differ_and_stay(vm: LibraryVM) -> None:
     vm.run("""
       local a, b = {}, {}

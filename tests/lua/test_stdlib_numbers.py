@@ -117,6 +117,10 @@ def test_tostring(vm: LibraryVM, expression: str, text: str) -> None:
     assert vm.run(f"return tostring({expression})").decode() == text
 
 
+def test_concatenation_shows_a_float_as_plain_lua_does(vm: LibraryVM) -> None:
+    assert vm.run("return 1.0 .. ''") == b"1.0"  # types 4.9: a documented difference
+
+
 def test_tostring_shows_no_address_and_refuses_odd_texts(vm: LibraryVM) -> None:
     vm.run("""
       local t, f = {}, function() end

@@ -200,6 +200,24 @@ def test_wrong_arguments_name_function_and_line(
     assert result == (False, f"app:main:2: {message}".encode())
 
 
+def test_a_memory_error_keeps_its_text() -> None:
+    """The engine knows it by that text, so no position may stand before it."""
+    vm = LibraryVM("lua54")
+    vm.run("P.text = string.rep('x', 4000000)")
+    vm.runtime.set_max_memory(vm.runtime.get_memory_used() + 3000000, total=True)
+    result = vm.run("""
+      local text = P.text
+      local function results(...)
+        return (select(2, ...))
+      end
+      local a = results(pcall(string.pack, "z", text))
+      local b = results(pcall(table.concat, { text, text }))
+      local c = results(pcall(table.sort, { 2, 1 }, function() return text .. "y" end))
+      return a, b, c
+    """)
+    assert result == (b"not enough memory",) * 3
+
+
 def test_a_waiting_callback_of_gsub_can_wait_where_our_matcher_runs(
     vm: LibraryVM,
 ) -> None:

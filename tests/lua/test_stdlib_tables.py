@@ -168,6 +168,18 @@ def test_concat_ends_at_a_hole(vm: LibraryVM) -> None:
             "table.move({}, 1, 10, math.maxinteger)",
             "bad argument #4 to 'move' (destination wrap around)",
         ),
+        (
+            "table.sort(setmetatable({}, { __len = function() return 1 << 40 end }))",
+            "bad argument #1 to 'sort' (array too big)",
+        ),
+        (
+            "table.concat({ ('x'):rep(1 << 26), ('x'):rep(1 << 26), 'y' })",
+            "resulting string too large",
+        ),
+        (
+            "table.concat({ ('x'):rep(1 << 26), ('x'):rep(1 << 26), 1 })",
+            "resulting string too large",
+        ),
         ("table.freeze(1)", "bad argument #1 to 'freeze' (table expected, got number)"),
         # core STD-29c
         ("table.insert(string, 1)", "cannot insert: library 'string' is immutable"),
@@ -344,6 +356,20 @@ def test_sort_of_many_elements(vm: LibraryVM) -> None:
       local t = { 3, n, 1, n, 2, 5, 4, n, 9, 8, 7, n, 6 }
       table.sort(t)
       assert(#t == 13)
+    """)
+
+
+def test_sort_with_a_comparator_keeps_the_order_of_equals(vm: LibraryVM) -> None:
+    vm.run("""
+      local t = {}
+      for i = 1, 500 do
+        t[i] = { key = i % 7, place = i }
+      end
+      table.sort(t, function(a, b) return a.key < b.key end)
+      for i = 2, 500 do
+        local a, b = t[i - 1], t[i]
+        assert(a.key < b.key or a.key == b.key and a.place < b.place)
+      end
     """)
 
 

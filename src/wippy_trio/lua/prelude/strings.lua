@@ -485,7 +485,10 @@ end
 -- An error of a native function, moved to the line of the program.
 local function passed(name, ok, ...)
   if not ok then
-    local text = native_gsub((...), "^[^:]*:%d+: ", "")
+    local text = ...
+    if text == "not enough memory" then
+      error(text, 0) -- the engine knows it by this text
+    end
     error((native_gsub(text, "to '[^']*'", "to '" .. name .. "'")), 2)
   end
   return ...
