@@ -294,6 +294,66 @@ def test_work_on_long_texts_is_charged(vm: LibraryVM, call: str, least: int) -> 
     assert vm.charged(f"local _ = {call}") >= least
 
 
+def test_a_charge_may_set_the_process_aside(vm: LibraryVM) -> None:
+    """The budget yields inside `charge`: no library function may stand on a C frame."""
+    vm.run("""
+      local long, pairs_of = ("a b"):rep(3000), ("k=v "):rep(3000)
+      local list, numbers = {}, {}
+      for i = 1, 5000 do
+        list[i], numbers[i] = "x" .. i, i
+      end
+      local calls = {
+        function() return long:find("%d"), long:find("y", 1, true) end,
+        function() return (pairs_of:gsub("(%w+)=(%w+)", "%2=%1")) end,
+        function() return (pairs_of:gsub("(%w+)=(%w+)", function(k) return k end)) end,
+        function() return pairs_of:sub(1, 300):match("(.-)(.-)=(.-)z") end,
+        function()
+          local count = 0
+          for _ in pairs_of:gmatch("(%w+)=(%w+)") do
+            count = count + 1
+          end
+          return count
+        end,
+        function() return long:upper(), long:reverse(), long:rep(20), long:lower() end,
+        function() return ("é"):rep(500):upper() end,
+        function() return string.format("%s|%q", long, long) end,
+        function() return table.concat(list), table.concat(numbers) end,
+        function() return #{ unpack(list) } end,
+        function() table.sort(list) return table.concat(list) end,
+        function()
+          table.sort(list, function(a, b) return a > b end)
+          return table.concat(list)
+        end,
+        function() table.insert(list, 1, "y") return table.remove(list, 1) end,
+        function() return #table.move(numbers, 1, 5000, 1, {}), table.maxn(numbers) end,
+        function() return tonumber(("1"):rep(300)), string.pack("c300", "x") end,
+      }
+      local asides = 0
+      function P.on_charge()
+        if coroutine.isyieldable() then
+          coroutine.yield("aside")
+        end
+      end
+      for i, call in ipairs(calls) do
+        local expected = { call() }
+        local co = coroutine.create(function() return "done", call() end)
+        local results
+        repeat
+          results = { coroutine.resume(co) }
+          assert(results[1], results[2])
+          if results[2] == "aside" then
+            asides = asides + 1
+          end
+        until results[2] == "done"
+        for k = 1, #expected do
+          assert(results[k + 2] == expected[k], i)
+        end
+      end
+      P.on_charge = nil
+      assert(asides > 50, asides)
+    """)
+
+
 def test_work_on_short_texts_costs_no_charge(vm: LibraryVM) -> None:
     source = """
       local _ = ("hello"):sub(2, 3), ("hello"):upper(), ("hello"):rep(3)

@@ -15,7 +15,7 @@ local find, match, sub, gsub, byte, rep = raw.string.find, raw.string.match, raw
 local upper, lower = raw.string.upper, raw.string.lower
 local utf8_len, utf8_offset, utf8_char, utf8_codepoint = raw.utf8.len, raw.utf8.offset,
   raw.utf8.char, raw.utf8.codepoint
-local math_type, HUGE = raw.math.type, raw.math.huge
+local math_type = raw.math.type
 local small, cut, shortest = P.small, P.cut, P.shortest
 
 local KEPT = 500 -- formats remembered

@@ -150,7 +150,6 @@ local function random_bits()
   state = x
   return x * 0x2545F4914F6CDD1D
 end
-P.random_bits = random_bits
 
 -- A number from 0 to `most`, as unsigned integers.
 local function up_to(most)
@@ -185,6 +184,8 @@ function lib.random(low, high)
   end
   return low + up_to(high - low)
 end
+
+P.random = lib.random -- for the prelude's own use: one sequence, one seed
 
 -- Accepted and without effect: other processes draw from the same sequence (STD-27).
 function lib.randomseed() end

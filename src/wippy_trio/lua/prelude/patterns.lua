@@ -366,5 +366,6 @@ local function allow(info, n)
 end
 
 P.patterns = {
-  free = free, infos = infos, info = info_of, allow = allow, members = members, read = read, weigh = weigh,
+  free = free, infos = infos, info = info_of, allow = allow,
+  members = members, read = read, weigh = weigh,
 }

@@ -415,7 +415,8 @@ local function patient_gsub(s, p, convert, most)
       count = fill(parts, program, state, from, to, out, before)
     else
       count = before + 1
-      out[count] = convert(matcher.captures(program, state, from, to)) or native_sub(s, from, to - 1)
+      out[count] = convert(matcher.captures(program, state, from, to))
+        or native_sub(s, from, to - 1)
     end
     for i = before, count do
       size = size + #(out[i] .. "")
