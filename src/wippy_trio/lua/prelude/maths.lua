@@ -167,22 +167,34 @@ local function up_to(most)
   return bits
 end
 
-function lib.random(low, high)
-  if low == nil then
-    return (random_bits() >> 11) * 1.1102230246251565e-16
-  end
-  low = small[low] or to_integer(low, 1, "random")
+local function slow_random(low, high)
+  low = to_integer(low, 1, "random")
   if high == nil then
     if low < 1 then
       wrong_argument(1, "random", "interval is empty")
     end
     return up_to(low - 1) + 1
   end
-  high = small[high] or to_integer(high, 2, "random")
+  high = to_integer(high, 2, "random")
   if low > high then
     wrong_argument(2, "random", "interval is empty")
   end
   return low + up_to(high - low)
+end
+
+function lib.random(low, high)
+  if low == nil then
+    return (random_bits() >> 11) * 1.1102230246251565e-16
+  end
+  local first, last = small[low], small[high]
+  if high == nil then
+    first, last = 1, first
+  end
+  if first and last and first <= last then
+    return ((random_bits() >> 11) * 1.1102230246251565e-16 * (last - first + 1) // 1 | 0)
+      + first
+  end
+  return slow_random(low, high)
 end
 
 P.random = lib.random -- for the prelude's own use: one sequence, one seed

@@ -34,15 +34,21 @@ P.string = lib
 local function slow_sub(s, i, j)
   s = to_text(s, 1, "sub")
   i, j = to_integer(i, 2, "sub"), to_integer(j, 3, "sub", -1)
-  if #s > 4096 then
-    P.charge(#s // 64)
+  local part = native_sub(s, i, j)
+  if #part > 4096 then
+    P.charge(#part // 64)
   end
-  return native_sub(s, i, j)
+  return part
 end
 
 function lib.sub(s, i, j)
-  if small[i] and (j == nil or small[j]) and rawtype(s) == "string" then
-    return native_sub(s, i, j)
+  if rawtype(s) == "string" then
+    if small[i] and (j == nil or small[j]) then
+      return native_sub(s, i, j)
+    elseif math_type(i) == "integer" and (j == i
+      or math_type(j) == "integer" and i >= 0 and j >= 0 and j - i <= 4096) then
+      return native_sub(s, i, j) -- a short piece of a long text
+    end
   end
   return slow_sub(s, i, j)
 end
@@ -54,16 +60,18 @@ local function slow_byte(s, i, j)
   end
   j = to_integer(j, 3, "byte")
   if #s > 200 then
-    P.charge(#s // 8)
-    if #native_sub(s, i, j) > MOST_RESULTS then
+    local count = #native_sub(s, i, j)
+    if count > MOST_RESULTS then
       error("string slice too long", 2)
     end
+    P.charge(count // 8)
   end
   return native_byte(s, i, j)
 end
 
 function lib.byte(s, i, j)
-  if j == nil and (small[i] or i == nil) and rawtype(s) == "string" then
+  if j == nil and (i == nil or small[i] or math_type(i) == "integer")
+    and rawtype(s) == "string" then
     return native_byte(s, i)
   end
   return slow_byte(s, i, j)
@@ -230,14 +238,14 @@ local function slow_find(s, p, init, plain)
   local info = info_of(p)
   if not native_find(p, "[%^%$%*%+%?%.%(%[%%%-]") then
     return plain_find(s, p, init)
-  elseif allow(info, #s) then
-    return native_find(s, p, init)
   end
   init = start(init, #s)
-  if init then
-    return matcher.find(s, p, init)
+  if not init then
+    return nil
+  elseif allow(info, #s - init + 1) then
+    return native_find(s, p, init)
   end
-  return nil
+  return matcher.find(s, p, init)
 end
 
 function lib.find(s, p, init, plain)
@@ -251,14 +259,11 @@ end
 local function slow_match(s, p, init)
   s, p = to_text(s, 1, "match"), to_text(p, 2, "match")
   init = to_integer(init, 3, "match", 1)
-  if allow(info_of(p), #s) then
+  init = start(init, #s) or #s + 2
+  if allow(info_of(p), #s - init + 1) then
     return native_match(s, p, init)
   end
-  init = start(init, #s)
-  if init then
-    return matcher.match(s, p, init)
-  end
-  return nil
+  return matcher.match(s, p, init)
 end
 
 function lib.match(s, p, init)
