@@ -1,0 +1,1 @@
+"""`templates`: the Jet language, as pure functions from data to text."""
