@@ -320,6 +320,12 @@ class Engine:
         )
         number = process.pid.number
         pending = self._births[number] = _Pending()
+
+        def ended() -> None:
+            error = process.exit.error if process.exit is not None else None
+            self._settle(self._births.pop(number, None), None, error)
+
+        withdraw = process.on_end(ended)
         self.vm.post_birth(number, unit.key, wire)
         try:
             await pending.event.wait()
@@ -328,6 +334,7 @@ class Engine:
             raise
         finally:
             self._births.pop(number, None)
+            withdraw()
         if pending.error is not None:
             raise pending.error
         return process

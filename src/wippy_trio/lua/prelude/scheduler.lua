@@ -442,7 +442,7 @@ function P.run_chain(task)
   if not task.proc.dead and task.co then
     run(task)
   end
-  while depth > 0 do
+  while depth > 0 or P.front do
     local front = P.front
     if front then
       P.front = nil
@@ -478,6 +478,15 @@ function P.drop(proc)
     task.co = nil
     task.seq = task.seq + 1
     task.a, task.b, task.c, task.args = nil, nil, nil, nil
+  end
+  local main = proc.main
+  local starter = main and main.starter
+  if starter then
+    -- It was still loading: whoever spawned it hears that nothing came of it.
+    main.starter = nil
+    if starter.seq == main.starter_seq and starter.co then
+      wake(starter, nil, P.error_new("process terminated", P.errors.INTERNAL, false))
+    end
   end
   proc.tasks = {}
   proc.rest, proc.at, proc.subs, proc.inbox, proc.events, proc.state =
