@@ -20,6 +20,7 @@ from wippy_trio.kernel import Context, Pid
 from wippy_trio.lua.body import WireValues, to_bytes
 from wippy_trio.lua.codec import decode, encode
 from wippy_trio.lua.functions import describe_function, running_process
+from wippy_trio.lua.transcode import payload_decode, payload_encode
 from wippy_trio.lua.unicode import lower, upper
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Commands:
             "call": self.call,
             "upper": upper,
             "lower": lower,
+            "payload_decode": payload_decode,
+            "payload_encode": payload_encode,
         }
         names = (
             "unix admit admit_call unborn unit chunk birth resolve send allowed link unlink"
