@@ -137,7 +137,7 @@ class RateLimitedError(Error):
 
 
 class InternalError(Error):
-    """An uncaught Lua error; or a fault of ours, and then the text asks for a report."""
+    """An uncaught Lua error; or a fault of ours, and the text asks for a report."""
 
     KIND = "Internal"
 

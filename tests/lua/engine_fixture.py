@@ -97,6 +97,12 @@ class Bench:
     def retry_options(self, _id: str) -> Mapping[str, Any] | None:
         return None
 
+    def budget(self, _host: str) -> str:
+        return "full"
+
+    def lazy(self, _host: str) -> bool:
+        return False
+
     def kernel_channels(self, _host: str) -> bool:
         return False
 
@@ -117,7 +123,11 @@ class Bench:
         del process
 
     async def call(
-        self, _process: Process, id: str, _args: Sequence[Any], _context: Context  # noqa: A002
+        self,
+        _process: Process,
+        id: str,
+        _args: Sequence[Any],
+        _context: Context,  # noqa: A002
     ) -> Any:
         raise InternalError(f"no remote function {id}")
 

@@ -8,7 +8,7 @@ cancellation from outside. Watchers and supervisors read the result and nothing 
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import structlog
@@ -16,7 +16,9 @@ import trio
 
 from wippy_trio.errors import CanceledError, Error, InternalError
 from wippy_trio.kernel.events import Parcel
-from wippy_trio.kernel.pid import Pid
+
+if TYPE_CHECKING:
+    from wippy_trio.kernel.pid import Pid
 
 __all__ = ["Exit", "Reason", "exit_of_exception"]
 

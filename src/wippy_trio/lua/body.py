@@ -78,7 +78,9 @@ class LuaBody:
         vm, number = self.vm, process.pid.number
         if isinstance(event, Message):
             values = event.values
-            data = values.data if isinstance(values, WireValues) else encode(event.open())
+            data = (
+                values.data if isinstance(values, WireValues) else encode(event.open())
+            )
             sender = b"" if event.sender is None else str(event.sender).encode()
             vm.post(door.MESSAGE, number, to_bytes(event.topic), sender, data)
         elif isinstance(event, ExitEvent):

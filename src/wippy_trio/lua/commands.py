@@ -84,7 +84,7 @@ class Commands:
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """Give the functions by the names the prelude knows."""
-        plain = {
+        plain: dict[str, Callable[..., Any]] = {
             "clock": trio.current_time,
             "perf": self.engine.slice_clock or time.perf_counter,
             "call": self.call,
@@ -94,11 +94,37 @@ class Commands:
             "payload_encode": payload_encode,
         }
         names = (
-            "unix admit admit_call unborn unit chunk birth resolve send allowed link unlink"
-            " monitor unmonitor terminate cancel register unregister release_names upgrade"
-            " set_upgradable log find_function call_remote cancel_call retry_options"
-            " parse_duration module class_ await_exit"
-        ).split()
+            "unix",
+            "admit",
+            "admit_call",
+            "unborn",
+            "unit",
+            "chunk",
+            "birth",
+            "resolve",
+            "send",
+            "allowed",
+            "link",
+            "unlink",
+            "monitor",
+            "unmonitor",
+            "terminate",
+            "cancel",
+            "register",
+            "unregister",
+            "release_names",
+            "upgrade",
+            "set_upgradable",
+            "log",
+            "find_function",
+            "call_remote",
+            "cancel_call",
+            "retry_options",
+            "parse_duration",
+            "module",
+            "class_",
+            "await_exit",
+        )
         for name in names:
             plain[name.rstrip("_")] = protect(getattr(self, name))
         return plain
@@ -143,7 +169,7 @@ class Commands:
             scope=changes.get("scope", parent.scope),
         )
 
-    def admit(  # noqa: PLR0917 - the order of the door
+    def admit(
         self,
         parent: int,
         id: bytes,  # noqa: A002 - its name
@@ -238,8 +264,10 @@ class Commands:
         process.entry = unit.id
         return True, unit.key
 
-    def set_upgradable(self, number: int, value: bool) -> None:  # noqa: FBT001
-        (self.engine.upgradable.add if value else self.engine.upgradable.discard)(number)
+    def set_upgradable(self, number: int, value: bool) -> None:
+        (self.engine.upgradable.add if value else self.engine.upgradable.discard)(
+            number
+        )
 
     # -- fates and messages ---------------------------------------------------------
 
@@ -249,7 +277,9 @@ class Commands:
         except NotFoundError:
             return None
 
-    def send(self, sender: bytes, target: bytes, topic: bytes, wire: bytes) -> tuple[Any, ...]:
+    def send(
+        self, sender: bytes, target: bytes, topic: bytes, wire: bytes
+    ) -> tuple[Any, ...]:
         pid = Pid.parse(text(target))
         origin = Pid.parse(text(sender)) if sender else None
         if self.node.find(pid) is None and pid.number not in self.node.processes:
@@ -489,7 +519,7 @@ class Commands:
             ) from None
 
     def result(self, function: HostFunction, value: Any) -> tuple[int, Any]:
-        """Encode what a module function returned: tag 0 as it is, 1 in the wire format."""
+        """Encode a result: tag 0 as it is, 1 in the wire format."""
         if function.many:
             return 1, encode(value, handles=self.handle_of)
         if value is None or isinstance(value, (bool, float, bytes)):

@@ -1,8 +1,8 @@
 """The Lua engine of a runtime: a VM, its driver, and what Python may ask of it.
 
 The driver is one Trio task and the only one that enters the VM: step until nothing is
-runnable or the slice is used up, carry out what came out, let Trio's other tasks run, park
-until a wake-up or the next timer.
+runnable or the slice is used up, carry out what came out, let Trio's other tasks run,
+park until a wake-up or the next timer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
-from trio.lowlevel import Abort, checkpoint, current_task, enable_ki_protection, reschedule
+from trio.lowlevel import (
+    Abort,
+    checkpoint,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+)
 
 from wippy_trio.errors import CanceledError, Error, InternalError
 from wippy_trio.kernel import Context, Exit
@@ -89,7 +95,10 @@ class Engine:
         self.chunks = Chunks(lua_version=lua_version)
         self.units = Units(surroundings, self.chunks)
         self.commands = Commands(self)
-        self._vm_options = {"seed": seed, "memory_limit": memory_limit}
+        self._vm_options: dict[str, Any] = {
+            "seed": seed,
+            "memory_limit": memory_limit,
+        }
         self.vm = self._open_vm()
         self.body = LuaBody(self.vm)
         self.detached: dict[int, Process] = {}
@@ -102,17 +111,17 @@ class Engine:
         self._parked: trio.lowlevel.Task | None = None
 
     def _open_vm(self) -> VM:
-        vm = VM(self.lua_version, self.commands.table(), **self._vm_options)  # type: ignore[arg-type]
+        vm = VM(self.lua_version, self.commands.table(), **self._vm_options)
         vm.wake = self._wake
         return vm
 
     def budget(self, host: str) -> str:
         """Tell the kind of budget checks for programs of a host."""
-        return getattr(self.surroundings, "budget", lambda _host: "full")(host)  # type: ignore[no-any-return]
+        return self.surroundings.budget(host)
 
     def lazy(self, host: str) -> bool:
         """Tell whether processes of a host open their nursery on demand."""
-        return getattr(self.surroundings, "lazy", lambda _host: False)(host)  # type: ignore[no-any-return]
+        return self.surroundings.lazy(host)
 
     # -- the driver ------------------------------------------------------------------
 
@@ -272,7 +281,7 @@ class Engine:
     async def _run_call(
         self, process: Process, call: int, fid: int, wire: bytes
     ) -> None:
-        """Carry out one host call in the process's nursery; one of the broad catches."""
+        """Carry out one host call in the process's nursery; it catches broadly."""
         function: HostFunction = self.commands.functions[fid]
         running_process.set(process)
         try:
@@ -382,10 +391,14 @@ class Engine:
         else:
             self._settle(pending, wire, None)
 
-    # -- calls that somebody else carries out -------------------------------------------
+    # -- calls that somebody else carries out ------------------------------------------
 
     def call_remote(
-        self, process: Process, id: str, args: Sequence[Any], context: Context  # noqa: A002
+        self,
+        process: Process,
+        id: str,  # noqa: A002
+        args: Sequence[Any],
+        context: Context,
     ) -> int:
         """Start a call outside this VM for a process in it; give its ticket."""
         self._last_ticket += 1
@@ -395,7 +408,7 @@ class Engine:
         process.start_soon(run, context)
         return ticket
 
-    async def _run_remote(  # noqa: PLR0917 - started by start_soon
+    async def _run_remote(
         self,
         ticket: int,
         scope: trio.CancelScope,
@@ -430,6 +443,13 @@ class Engine:
     def protect_process(self, process: Process) -> None:
         """Make ``process.terminate`` of a process a no-op (apps 5.3.11)."""
         self.vm.post(door.OPTIONS, process.pid.number, 1)
+
+    def outdated_sources(self, entry: str, changed: frozenset[str]) -> frozenset[str]:
+        """Tell which changed entries a running program was built from."""
+        try:
+            return self.units.get(entry).members & changed
+        except Error:
+            return changed & {entry}
 
     def code_changed(self, ids: frozenset[str]) -> None:
         """Forget units of changed entries; new births and calls get the new code."""

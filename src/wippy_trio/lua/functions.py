@@ -1,8 +1,8 @@
 """What the bridge must know of a Python function, class or module to show it to Lua.
 
 The sdk builds these descriptions from decorated functions; the bridge turns each into a
-Lua closure. A description says how every argument crosses (`Kind`), whether the call may
-block, and in which shape its results come back.
+Lua closure. A description says how every argument crosses, whether the call may block,
+and in which shape its results come back.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def current_process() -> Process:
     """
     process = running_process.get()
     if process is None:
-        raise LookupError("no process: this function acts for the process that calls it")
+        raise LookupError(
+            "no process: this function acts for the process that calls it"
+        )
     return process
 
 

@@ -61,7 +61,8 @@ local function copy(lib)
   for k, v in pairs(lib) do t[k] = v end
   return t
 end
-raw.string, raw.table, raw.math, raw.os = copy(string), copy(table), copy(math), copy(os)
+raw.string, raw.table, raw.math = copy(string), copy(table), copy(math)
+raw.os = copy(os)
 raw.coroutine, raw.utf8 = copy(coroutine), copy(utf8)
 raw.getrawmetatable, raw.setrawmetatable = debug.getmetatable, debug.setmetatable
 raw.traceback, raw.getinfo = debug.traceback, debug.getinfo
@@ -81,7 +82,7 @@ def _prelude_text(name: str) -> bytes:
     return package.read_bytes()
 
 
-def _refuse(_object: object, _name: object, _setting: bool) -> object:  # noqa: FBT001
+def _refuse(_object: object, _name: object, _setting: bool) -> object:
     raise AttributeError("no Python object is open to Lua")
 
 
@@ -123,7 +124,7 @@ def make_runtime(
     for name in PRELUDE:
         chunk = load(_prelude_text(name), f"@{name}.lua".encode())
         if isinstance(chunk, tuple):
-            raise RuntimeError(f"prelude {name}.lua: {chunk[1]!r}")
+            raise RuntimeError(f"prelude {name}.lua: {chunk[1]!r}")  # noqa: TRY004
         chunk(state)
     if seed is not None and state[b"seed_random"] is not None:
         state[b"seed_random"](seed)

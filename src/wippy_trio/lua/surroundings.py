@@ -55,6 +55,14 @@ class Surroundings(CodeSource, Protocol):
         """Give the ``meta.options.retry`` of a function."""
         ...
 
+    def budget(self, host: str) -> str:
+        """Tell the kind of budget checks for programs of a host."""
+        ...
+
+    def lazy(self, host: str) -> bool:
+        """Tell whether processes of a host open their nursery on demand."""
+        ...
+
     def kernel_channels(self, host: str) -> bool:
         """Tell whether programs on a host get kernel channels."""
         ...
@@ -83,7 +91,11 @@ class Surroundings(CodeSource, Protocol):
         ...
 
     async def call(
-        self, process: Process, id: str, args: Sequence[Any], context: Context  # noqa: A002
+        self,
+        process: Process,
+        id: str,  # noqa: A002
+        args: Sequence[Any],
+        context: Context,
     ) -> Any:
         """Call a function that this VM does not run."""
         ...

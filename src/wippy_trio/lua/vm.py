@@ -1,8 +1,8 @@
 """One Lua VM and its two queues; `VM.step` is the only way in.
 
 Entries cross as five values each. What concerns the VM is appended to `inbound` at any
-time, and the driver is woken; the VM itself is entered by the driver alone, never while a
-step is running.
+time, and the driver is woken; the VM itself is entered by the driver alone, never while
+a step is running.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ class VM:
         if self.memory_limit:
             self._runtime.set_max_memory(self.memory_limit)
 
-    def post(self, op: int, a: Any = None, b: Any = None, c: Any = None, d: Any = None) -> None:
+    def post(
+        self, op: int, a: Any = None, b: Any = None, c: Any = None, d: Any = None
+    ) -> None:
         """Append an entry and wake the driver."""
         self.inbound += (op, a, b, c, d)
         self.wake()

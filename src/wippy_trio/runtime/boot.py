@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wippy_trio.loading import Project
     from wippy_trio.registry import Plan
     from wippy_trio.sdk import Identity
+    from wippy_trio.sdk.runtime import EventBus, Resources
 
 __all__ = ["RunningRuntime", "running"]
 
@@ -70,8 +71,8 @@ class RunningRuntime:
         self.config = project.config
         self.node = Node(clock=clock)
         self.node.runtime = self
-        self.bus = Bus()
-        self.resources = ResourceTable()
+        self.bus: EventBus = Bus()
+        self.resources: Resources = ResourceTable()
         self.code = CodeTable()
         self.functions: dict[str, Callable[..., Any]] = {}
         self.host_options: dict[str, dict[str, Any]] = {}
@@ -105,7 +106,7 @@ class RunningRuntime:
         for cls in catalogue.handler_classes():
             self.live.add_handler(cls(self))
 
-    # -- life ----------------------------------------------------------------------------
+    # -- life --------------------------------------------------------------------------
 
     @property
     def nursery(self) -> trio.Nursery:
@@ -162,7 +163,7 @@ class RunningRuntime:
                     {"kind": "pid.outdated", "sources": sorted(sources)},
                 )
 
-    # -- what modules and kinds use ----------------------------------------------------------
+    # -- what modules and kinds use ----------------------------------------------------
 
     def allowed(
         self,
@@ -243,7 +244,9 @@ class RunningRuntime:
             raise
         return ended.unwrap()
 
-    def deliver_cancel(self, process: Process, sender: Pid, reason: str, at: int) -> None:
+    def deliver_cancel(
+        self, process: Process, sender: Pid, reason: str, at: int
+    ) -> None:
         """Ask a process to finish, in the name of the runtime."""
         process.body.deliver(process, Cancel(sender, reason, at))
 

@@ -120,7 +120,7 @@ class LiveRegistry:
                 await self._dispatch(operation)
             except Error as error:
                 transaction.reject(error)
-            except Exception as error:  # noqa: BLE001 - a handler's fault rejects
+            except Exception as error:
                 log.exception("kind.failed", entry=operation.entry.id)
                 transaction.reject(InternalError(f"internal fault: {error!r}"))
             else:

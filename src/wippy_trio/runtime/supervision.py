@@ -100,7 +100,7 @@ class _Keeper:
         except Error as raised:
             self._ended(ending_of_start(raised), roll, raised)
             return
-        except Exception as raised:  # noqa: BLE001 - a service's fault is an error
+        except Exception as raised:
             log.exception("service.fault", serviceID=self.id)
             self._ended(Ending.RETRYABLE, roll, InternalError(repr(raised)))
             return
@@ -156,7 +156,7 @@ class _Keeper:
             details="" if error is None else str(error),
             roll=roll.uniform(-1, 1),
         )
-        self.move(state, error if ending is not Ending.NORMAL else None)
+        self.move(state, error if ending is not Ending.EXIT else None)
 
 
 class ServiceSupervisor:
@@ -164,7 +164,7 @@ class ServiceSupervisor:
 
     def __init__(self, *, seed: int | None = None) -> None:
         self._keepers: dict[str, _Keeper] = {}
-        self._roll = random.Random(seed)  # noqa: S311 - jitter
+        self._roll = random.Random(seed)
         self._nursery: trio.Nursery | None = None
         self._replaced: dict[str, bool] = {}
         self.stopping = False
@@ -196,7 +196,7 @@ class ServiceSupervisor:
         del self._keepers[id]
         self._replaced[id] = active
 
-    # -- starting and stopping -----------------------------------------------------------
+    # -- starting and stopping ---------------------------------------------------------
 
     async def settle(self, entries: Mapping[str, Entry]) -> None:
         """Start what a commit made startable, level by level (apps 3.6, 3.7)."""
@@ -212,10 +212,12 @@ class ServiceSupervisor:
         await self.start(wanted, entries)
 
     async def start(self, wanted: Iterable[str], entries: Mapping[str, Entry]) -> None:
-        """Start services with all that they need; return when all are up or given up."""
+        """Start services with all they need; return when all are up or given up."""
         plan = start_plan(wanted, entries, self._keepers.__contains__)
         for id_, error in plan.blocked.items():
-            log.error("failed to execute commit protocol", serviceID=id_, error=str(error))
+            log.error(
+                "failed to execute commit protocol", serviceID=id_, error=str(error)
+            )
         for level in plan.levels:
             begun = [
                 keeper

@@ -45,7 +45,7 @@ class EngineSurroundings:
         """Describe a module; one that is missing fails here, at use (design 7)."""
         return catalogue.load_module(name).describe()
 
-    # -- hosts ---------------------------------------------------------------------------
+    # -- hosts -------------------------------------------------------------------------
 
     def host(self, id: str) -> Host:  # noqa: A002
         """Find a process host (core S-3)."""
@@ -65,7 +65,7 @@ class EngineSurroundings:
     def kernel_channels(self, host: str) -> bool:
         """Tell whether programs of a host get kernel channels."""
         options = self.runtime.host_options.get(host)
-        return bool(options) and options["channels"] == "kernel"
+        return options is not None and options["channels"] == "kernel"
 
     def budget(self, host: str) -> str:
         """Tell the kind of budget checks for programs of a host."""
@@ -75,9 +75,9 @@ class EngineSurroundings:
     def lazy(self, host: str) -> bool:
         """Tell whether processes of a host open their nursery on demand."""
         options = self.runtime.host_options.get(host)
-        return bool(options) and options["nursery"] == "on_demand"
+        return options is not None and options["nursery"] == "on_demand"
 
-    # -- functions -----------------------------------------------------------------------
+    # -- functions ---------------------------------------------------------------------
 
     def function(self, id: str) -> FunctionTarget:  # noqa: A002
         """Find a function (core F-4, F-14)."""
@@ -92,9 +92,7 @@ class EngineSurroundings:
                 host = default_host(entry)
                 if host is not None:
                     return FunctionTarget("process", host=host)
-        raise NotFoundError(
-            "no handler registered for target", details={"target": id}
-        )
+        raise NotFoundError("no handler registered for target", details={"target": id})
 
     def function_context(self, id: str, context: Context) -> Context:  # noqa: A002
         """Give a function its own identity if its caller has none (apps 13.35)."""
@@ -115,12 +113,16 @@ class EngineSurroundings:
         return retry if isinstance(retry, dict) else None
 
     async def call(
-        self, process: Process, id: str, args: Sequence[Any], context: Context  # noqa: A002
+        self,
+        process: Process,
+        id: str,  # noqa: A002
+        args: Sequence[Any],
+        context: Context,
     ) -> Any:
         """Call what the engine does not run itself."""
         return await self.runtime.call(id, *args, context=context, caller=process)
 
-    # -- decisions and records -------------------------------------------------------------
+    # -- decisions and records ---------------------------------------------------------
 
     def allowed(self, process: Process, action: str, resource: str) -> bool:
         """Decide by the actor and the scope of a process."""

@@ -1,7 +1,7 @@
 """What the author of a Lua module or of an entry kind imports, ours and a stranger's.
 
-`LuaModule` makes a module, `method` tunes a handle's method, `current_process` tells for
-whom a function acts, `runtime_of` and `current_runtime` reach the running services,
+`LuaModule` makes a module, `method` tunes a handle's method, `current_process` tells
+for whom a function acts, `runtime_of` and `current_runtime` reach the running services,
 `EntryKind` and `Service` are the contract of an entry kind.
 """
 

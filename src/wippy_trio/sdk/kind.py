@@ -2,13 +2,13 @@
 
 A handler is asked for every entry of its kinds that is created, updated or deleted, one
 registry transaction at a time. It answers by returning, or by raising: `NotFoundError`
-means "not yet", the operation is tried again after the others (apps 3.3); any other error
-rejects the whole transaction.
+means "not yet", the operation is tried again after the others (apps 3.3); any other
+error rejects the whole transaction.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import attrs
 

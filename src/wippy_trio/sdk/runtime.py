@@ -14,7 +14,9 @@ from wippy_trio.lua.functions import current_process
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from wippy_trio.kernel import Context, Node, Process
+    import trio
+
+    from wippy_trio.kernel import Context, Node, Pid, Process
 
 __all__ = [
     "EventBus",
@@ -63,15 +65,65 @@ class Runtime(Protocol):
     """What runs; see the runtime room for what each attribute is."""
 
     node: Node
-    bus: EventBus
-    resources: Resources
     registry: Any
+    live: Any
+    code: Any
+    host_options: dict[str, dict[str, Any]]
+    policies: Any
     config: Any
     env: Any
     security: Any
     supervisor: Any
     metrics: Any
     engine: Any
+
+    @property
+    def bus(self) -> EventBus:
+        """The event bus."""
+        ...
+
+    @property
+    def resources(self) -> Resources:
+        """What entries stand for."""
+        ...
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where tasks that live as long as the runtime run."""
+        ...
+
+    def context_of(self, identity: Any, base: Context | None = None) -> Context:
+        """Make the context of a configured identity (apps 8.6)."""
+        ...
+
+    async def spawn_process(
+        self,
+        id: str,  # noqa: A002
+        host: str,
+        args: Sequence[Any] = (),
+        *,
+        context: Context | None = None,
+    ) -> Process:
+        """Spawn a process of the registry on a host."""
+        ...
+
+    def deliver_cancel(
+        self, process: Process, sender: Pid, reason: str, at: int
+    ) -> None:
+        """Ask a process to finish, in the name of the runtime."""
+        ...
+
+    def program_log(
+        self,
+        process: Process | None,
+        level: str,
+        message: str,
+        location: str,
+        fields: Mapping[str, Any] | None,
+        name: str = "",
+    ) -> None:
+        """Write one record of a program."""
+        ...
 
     def allowed(
         self,
@@ -84,7 +136,10 @@ class Runtime(Protocol):
         ...
 
     async def call(
-        self, id: str, *args: Any, context: Context | None = None  # noqa: A002
+        self,
+        id: str,  # noqa: A002
+        *args: Any,
+        context: Context | None = None,
     ) -> Any:
         """Call a function of the registry."""
         ...

@@ -135,7 +135,9 @@ def read_pool(entry: Entry) -> int:
         if isinstance(value, str) and value.isdigit():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidError(f"pool.{field}: wanted a number of 0 or more, got {value!r}")
+            raise InvalidError(
+                f"pool.{field}: wanted a number of 0 or more, got {value!r}"
+            )
         sizes[field] = value
     if kind == "static" or (kind is None and sizes["workers"]):
         return sizes["workers"] or sizes["size"] or 8

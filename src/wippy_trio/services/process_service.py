@@ -32,7 +32,7 @@ CONTROL_HOST = "node:control"
 class _Service:
     """Spawn a process, tell of its end, ask it to finish (apps 4.3)."""
 
-    def __init__(  # noqa: PLR0913 - one field each
+    def __init__(
         self,
         runtime: Runtime,
         *,
