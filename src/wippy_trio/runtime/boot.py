@@ -101,6 +101,7 @@ class RunningRuntime:
         self.exit_asked = trio.Event()
         self.launched: Process | None = None
         self._arguments = tuple(arguments)
+        self._terminal: Any = None
         self._nursery: trio.Nursery | None = None
         self.program_logger: Callable[..., None] | None = None
         for cls in catalogue.handler_classes():
@@ -262,9 +263,14 @@ class RunningRuntime:
 
     def terminal(self, process: Process) -> Any:
         """Give the terminal of the launched process."""
-        return self._terminal if process is self.launched else None
+        if self._terminal is None:
+            return None
+        launched = self.launched is None or process is self.launched
+        return self._terminal if launched else None
 
-    _terminal: Any = None
+    def open_terminal(self, terminal: Any) -> None:
+        """Give the process launched next a terminal."""
+        self._terminal = terminal
 
     def arguments(self) -> Sequence[str]:
         """Give the command-line arguments of the launched program."""

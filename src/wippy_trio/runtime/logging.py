@@ -1,0 +1,110 @@
+"""The log: one line a record on standard error, for people, as JSON, or none."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+__all__ = ["configure_logging"]
+
+
+def configure_logging(form: str, *, debug: bool = False) -> None:
+    """Set where the log goes and what it looks like (apps 10.3).
+
+    Args:
+      form: ``lines`` (tabs, standard error), ``console`` (for people, standard output),
+        ``json`` (standard output) or ``silent``.
+      debug: Show debug records too.
+    """
+    stream = sys.stderr if form == "lines" else sys.stdout
+    level = logging.DEBUG if debug else logging.INFO
+    writers = {"lines": _line, "json": _json, "console": _console()}
+    if form == "silent":
+        factory: Any = structlog.ReturnLoggerFactory()
+        level = logging.CRITICAL
+    else:
+        factory = _Writers(stream)
+    structlog.configure(
+        processors=[structlog.stdlib.add_log_level, writers.get(form, _line)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=factory,
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Writers:
+    """Make loggers that know their name and write to one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, *names: Any) -> _Writer:
+        name = str(names[0]) if names else ""
+        return _Writer(self._stream, "" if name.startswith("wippy_trio") else name)
+
+
+class _Writer:
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.name = name
+        self._stream = stream
+
+    def msg(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _parts(logger: Any, event: MutableMapping[str, Any]) -> tuple[str, str, str]:
+    level = str(event.pop("level", "info")).upper()
+    level = {"WARNING": "WARN", "EXCEPTION": "ERROR"}.get(level, level)
+    return level, getattr(logger, "name", ""), str(event.pop("event", ""))
+
+
+def _fields(event: MutableMapping[str, Any]) -> str:
+    error = event.pop("exc_info", None)
+    if error is not None and error is not True:
+        event["error"] = repr(error)
+    return json.dumps(dict(event), default=str, ensure_ascii=False) if event else ""
+
+
+def _line(logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    level, name, text = _parts(logger, event)
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    return "\t".join(part for part in (stamp, level, name, text, _fields(event)) if part)
+
+
+def _json(logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    level, name, text = _parts(logger, event)
+    record: dict[str, Any] = {
+        "level": level.lower(),
+        "ts": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    if name:
+        record["logger"] = name
+    record["msg"] = text
+    record.update(event)
+    return json.dumps(record, default=str, ensure_ascii=False)
+
+
+def _console() -> Any:
+    start = time.monotonic()
+    colours = {"DEBUG": "35", "INFO": "34", "WARN": "33", "ERROR": "31"}
+
+    def console(logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+        level, name, text = _parts(logger, event)
+        shown = f"{level:<5}"
+        if sys.stdout.isatty():
+            shown = f"\033[{colours.get(level, '0')}m{shown}\033[0m"
+        elapsed = time.monotonic() - start
+        return f"{elapsed:6.2f}s {shown} {name:<12} {text} {_fields(event)}".rstrip()
+
+    return console

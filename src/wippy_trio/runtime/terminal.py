@@ -1,0 +1,84 @@
+"""The terminal of the launched program: the standard streams of this process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import trio
+
+from wippy_trio.errors import InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Terminal"]
+
+
+class Terminal:
+    """Read and write the standard streams; a cancelled read loses no byte.
+
+    One thread at a time reads; what it brings after its reader was cancelled waits in
+    the buffer for the next one.
+    """
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self.arguments = tuple(arguments)
+        self._buffer = b""
+        self._ended = False
+        self._lock = trio.Lock()
+
+    def write(self, data: bytes) -> None:
+        """Write to standard output, and flush it."""
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def write_error(self, data: bytes) -> None:
+        """Write to standard error, and flush it."""
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+    async def _fill(self) -> None:
+        def read() -> None:
+            try:
+                data = os.read(0, 65536)
+            except OSError:
+                data = b""
+            if data:
+                self._buffer += data
+            else:
+                self._ended = True
+
+        await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+
+    async def read(self, most: int) -> bytes:
+        """Read what is there, at most so many bytes.
+
+        Raises:
+          InternalError: The input has ended.
+        """
+        async with self._lock:
+            if not self._buffer and not self._ended:
+                await self._fill()
+            return self._take(most)
+
+    async def read_line(self) -> bytes:
+        """Read a line without its end.
+
+        Raises:
+          InternalError: The input has ended.
+        """
+        async with self._lock:
+            while b"\n" not in self._buffer and not self._ended:
+                await self._fill()
+            end = self._buffer.find(b"\n")
+            if end < 0:
+                return self._take(len(self._buffer))
+            return self._take(end + 1)[:-1].removesuffix(b"\r")
+
+    def _take(self, most: int) -> bytes:
+        if not self._buffer:
+            raise InternalError("EOF", retryable=False)
+        data, self._buffer = self._buffer[:most], self._buffer[most:]
+        return data
