@@ -1,14 +1,34 @@
 """`time`: durations, waits, timers, moments in places.
 
-The calendar itself is :mod:`wippy_trio.expr`'s, since expressions have dates too; the
-waits are the engine's, and the Lua part beside this file builds on both.
+The calendar is :mod:`wippy_trio.expr`'s, since expressions have dates too; the waits are
+the engine's, and the Lua part beside this file builds on both. A moment crosses as Unix
+seconds, nanoseconds and the text of its zone: ``Local``, ``UTC``, a name of the IANA
+database, or ``=name=offset`` for a fixed zone.
 """
 
 from __future__ import annotations
 
 from importlib import resources
 
-from wippy_trio.sdk import LuaModule
+from wippy_trio.duration import format_nanoseconds
+from wippy_trio.expr import (
+    LOCAL,
+    UTC_ZONE,
+    FixedZone,
+    Moment,
+    Zone,
+    format_moment,
+    load_zone,
+    moment_of,
+    moment_text,
+    parse_moment,
+)
+from wippy_trio.modules.time.layout import (
+    LAYOUTS,
+    MONTH_CONSTANTS,
+    WEEKDAY_CONSTANTS,
+)
+from wippy_trio.sdk import InvalidError, LuaModule, current_runtime
 
 __all__ = ["MODULE"]
 
@@ -17,3 +37,111 @@ MODULE = LuaModule(
     classes=("time", "nondeterministic", "workflow"),
     source=(resources.files(__name__) / "time.lua").read_bytes(),
 )
+for _name, _value in {**LAYOUTS, **MONTH_CONSTANTS, **WEEKDAY_CONSTANTS}.items():
+    MODULE.constant(_name, _value)
+
+
+def _zone(text: str) -> Zone:
+    if text == "Local":
+        return LOCAL
+    if text == "UTC":
+        return UTC_ZONE
+    if text.startswith("="):
+        name, _, offset = text[1:].rpartition("=")
+        return FixedZone(name, int(offset))
+    return load_zone(text)
+
+
+def _moment(seconds: int, nanoseconds: int, zone: str) -> Moment:
+    return Moment(seconds, nanoseconds, _zone(zone))
+
+
+@MODULE.export(name="_now", pair=False)
+def now() -> tuple[int, int]:
+    """Read the wall clock: seconds and nanoseconds."""
+    whole = int(current_runtime().node.clock.unix() * 1_000_000_000)
+    return whole // 1_000_000_000, whole % 1_000_000_000
+
+
+@MODULE.export(name="_date", pair=False)
+def date(  # noqa: PLR0913 - seven numbers and a zone
+    year: int,
+    month: int,
+    day: int,
+    hour: int,
+    minute: int,
+    second: int,
+    nanosecond: int,
+    zone: str,
+) -> tuple[int, int]:
+    """Find a moment by its parts, normalised (core T-31)."""
+    found = moment_of(year, month, day, hour, minute, second, nanosecond, _zone(zone))
+    return found.seconds, found.nanoseconds
+
+
+@MODULE.export(name="_parse")
+def parse(layout: str, value: str, zone: str) -> list[object]:
+    """Read a text by a layout: seconds, nanoseconds, zone (core T-33)."""
+    found = parse_moment(layout, value, _zone(zone))
+    return [found.seconds, found.nanoseconds, _zone_text(found)]
+
+
+def _zone_text(moment: Moment) -> str:
+    zone = moment.zone
+    if isinstance(zone, FixedZone):
+        if zone == UTC_ZONE:
+            return "UTC"
+        return f"={zone.name}={zone.offset}"
+    return zone.name
+
+
+@MODULE.export(name="_format", pair=False, raises=True)
+def write(seconds: int, nanoseconds: int, zone: str, layout: str) -> str:
+    """Write a moment by a layout (core T-60)."""
+    return format_moment(_moment(seconds, nanoseconds, zone), layout)
+
+
+@MODULE.export(name="_text", pair=False, raises=True)
+def text(seconds: int, nanoseconds: int, zone: str) -> str:
+    """Write a moment as ``tostring`` does (core T-38)."""
+    return moment_text(_moment(seconds, nanoseconds, zone))
+
+
+@MODULE.export(name="_parts", pair=False, raises=True)
+def parts(seconds: int, nanoseconds: int, zone: str) -> tuple[int, ...]:
+    """Take a moment apart: date, clock, weekday, day of the year."""
+    moment = _moment(seconds, nanoseconds, zone)
+    return (*moment.date(), *moment.clock(), moment.weekday(), moment.year_day())
+
+
+@MODULE.export(name="_add_date", pair=False, raises=True)
+def add_date(  # noqa: PLR0913 - a moment and three numbers
+    seconds: int, nanoseconds: int, zone: str, years: int, months: int, days: int
+) -> tuple[int, int]:
+    """Move a moment by years, months and days (core T-36)."""
+    moment = _moment(seconds, nanoseconds, zone).add_date(years, months, days)
+    return moment.seconds, moment.nanoseconds
+
+
+@MODULE.export(name="_round", pair=False, raises=True)
+def rounded(
+    seconds: int, nanoseconds: int, zone: str, step: int, up: bool  # noqa: FBT001
+) -> tuple[int, int]:
+    """Round or truncate to a multiple (core T-37)."""
+    moment = _moment(seconds, nanoseconds, zone)
+    moment = moment.round(step) if up else moment.truncate(step)
+    return moment.seconds, moment.nanoseconds
+
+
+@MODULE.export(name="_load")
+def load(name: str) -> str:
+    """Check the name of a place (core T-50)."""
+    if not name:
+        raise InvalidError("empty location name")
+    return load_zone(name).name
+
+
+@MODULE.export(name="_duration_text", pair=False)
+def duration_text(nanoseconds: int) -> str:
+    """Write a duration (core T-42)."""
+    return format_nanoseconds(nanoseconds)

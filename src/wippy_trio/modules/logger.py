@@ -1,0 +1,79 @@
+"""`logger`: structured records of a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wippy_trio.sdk import LuaModule, current_process, current_runtime
+
+MODULE = LuaModule(
+    "logger",
+    classes=("io", "workflow"),
+    declares="""
+    debug: (self: Logger, message: string, fields: table?) -> ()
+    info: (self: Logger, message: string, fields: table?) -> ()
+    warn: (self: Logger, message: string, fields: table?) -> ()
+    error: (self: Logger, message: string, fields: table?) -> ()
+    named: (self: Logger, name: string) -> Logger
+    with: (self: Logger, fields: table) -> Logger
+    """,
+    source=b"""
+local P, F = ...
+local raw = P.raw
+local NAME, FIELDS = P.key("name"), P.key("fields")
+local methods = {}
+local LOGGER = P.class("logger", methods)
+function LOGGER.__tostring() return "logger" end
+local function new(name, fields)
+  return raw.setrawmetatable({ [NAME] = name, [FIELDS] = fields }, LOGGER)
+end
+local function own(self)
+  if raw.type(self) ~= "table" or raw.getrawmetatable(self) ~= LOGGER then
+    raw.error("logger expected, got " .. P.type(self), 3)
+  end
+end
+local function merged(a, b)
+  local t = {}
+  for k, v in raw.next, a do t[k] = v end
+  if b ~= nil then
+    if P.type(b) ~= "table" then
+      P.bad_argument(2, "logger", "table", b)
+    end
+    for k, v in P.pairs(b) do t[P.tostring(k)] = P.bag(v) end
+  end
+  return t
+end
+for _, level in raw.ipairs({ "debug", "info", "warn", "error" }) do
+  methods[level] = function(self, message, fields)
+    own(self)
+    message = P.text_argument(1, level, message)
+    F._log(level, message, P.location(2), self[NAME], merged(self[FIELDS], fields))
+  end
+end
+function methods.named(self, name)
+  own(self)
+  name = P.text_argument(1, "named", name)
+  return new(self[NAME] == "" and name or self[NAME] .. "." .. name, self[FIELDS])
+end
+methods["with"] = function(self, fields)
+  own(self)
+  return new(self[NAME], merged(self[FIELDS], fields))
+end
+return new("", {})
+""",
+)
+
+LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "error": "error"}
+
+
+@MODULE.export(name="_log", pair=False)
+def log(level: str, message: bytes, location: str, name: str, fields: Any) -> None:
+    """Write one record."""
+    current_runtime().program_log(
+        current_process(),
+        LEVELS[level],
+        message.decode("utf-8", "replace"),
+        location,
+        fields if isinstance(fields, dict) else None,
+        name,
+    )
