@@ -7,14 +7,14 @@ from typing import Any, Literal, NamedTuple
 
 from wippy_trio.lang import Erased, compile_chunk
 
-__all__ = ["VERSIONS", "Outcome", "run", "run_plain", "translate"]
+__all__ = ["VERSIONS", "Outcome", "loads", "run", "run_plain", "translate"]
 
 VERSIONS = ("5.3", "5.4", "5.5")
 
 # A type library that says yes: what the run-time types do is another room's matter.
 _HOST = """
 local load, tostring, type, select, pcall = load, tostring, type, select, pcall
-local select_, concat, rawget, next, ipairs = select, table.concat, rawget, next, ipairs
+local concat, next, error, sethook = table.concat, next, error, debug.sethook
 local host = {checks = 0, emptied = 0, objects = 0}
 local NILKEY = {"nil key"}
 
@@ -66,9 +66,10 @@ function host.engine()
   }
 end
 
-function host.credit(give)
+function host.credit(give, limit)
   return function()
     host.checks = host.checks + 1
+    if host.checks > limit then error("ended by its budget", 0) end
     return give
   end
 end
@@ -98,7 +99,7 @@ function host.report(lines, ok, ...)
   return concat(lines, "\\n"), ok, concat(results, " ")
 end
 
-function host.run(source, name, plain, give)
+function host.run(source, name, plain, give, limit)
   local lines = {}
   local env = host.environment(lines)
   local chunk, problem
@@ -107,10 +108,11 @@ function host.run(source, name, plain, give)
   else
     chunk, problem = load(source, name, "t")
     if chunk then
-      chunk = chunk(env, host.types(), host.credit(give), host.engine())
+      chunk = chunk(env, host.types(), host.credit(give, limit), host.engine())
     end
   end
   if not chunk then return "", "load", problem end
+  sethook(function() error("hung", 0) end, "", 50000000)
   return host.report(lines, pcall(chunk, "first", 2))
 end
 
@@ -147,22 +149,47 @@ def run(
     version: str = "5.4",
     budget: Literal["full", "loops", "off"] = "full",
     credit: int = 1000,
+    limit: int = 1 << 40,
 ) -> Outcome:
-    """Translate and run a source; ``credit`` is what each call of ``__w`` gives."""
+    """Translate and run a source.
+
+    Args:
+      source: The program.
+      version: Of the virtual machine.
+      budget: Which checks are planted.
+      credit: What each call of ``__w`` gives.
+      limit: After how many of them the program is ended.
+    """
     text = translate(source, version=version, budget=budget).text
-    return _execute(text, version, plain=False, credit=credit)
+    return _execute(text, version, plain=False, credit=credit, limit=limit)
+
+
+def loads(text: bytes, *, version: str = "5.4") -> str:
+    """Return why a virtual machine refuses a text; nothing if it takes it."""
+    module: Any = import_module(f"lupa.lua{version.replace('.', '')}")
+    lua = module.LuaRuntime(encoding=None)
+    load = lua.eval(b'function(s) return select(2, load(s, "@t", "t")) or "" end')
+    found: bytes = load(text)
+    return found.decode("latin-1")
 
 
 def run_plain(source: str, *, version: str = "5.4") -> Outcome:
     """Run a source as it stands."""
-    return _execute(source.encode(), version, plain=True, credit=0)
+    return _execute(source.encode(), version, plain=True)
 
 
-def _execute(text: bytes, version: str, *, plain: bool, credit: int) -> Outcome:
+def _execute(
+    text: bytes,
+    version: str,
+    *,
+    plain: bool,
+    credit: int = 0,
+    limit: int = 0,
+) -> Outcome:
     module: Any = import_module(f"lupa.lua{version.replace('.', '')}")
     lua = module.LuaRuntime(encoding=None)
     host = lua.execute(_HOST.encode())
-    printed, ok, results = host[b"run"](text, b"@test:case", plain, credit)
+    printed, ok, results = host[b"run"](text, b"@test:case", plain, credit, limit)
     return Outcome(
         printed.decode("latin-1"),
         ok if isinstance(ok, bool) else ok.decode(),

@@ -26,7 +26,7 @@ __all__ = [
 
 Severity = Literal["error", "warning", "hint"]
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n\r|\n|\r)")
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\n\r|\n|\r|\Z)")
 
 
 class Diagnostic(NamedTuple):
@@ -56,7 +56,10 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._breaks = [0, *accumulate(map(len, _LINE.findall(text)))]
+        lines = _LINE.findall(text)
+        while lines and not lines[-1].endswith(("\n", "\r")):
+            lines.pop()  # the last line has no end
+        self._breaks = [0, *accumulate(map(len, lines))]
 
     def line(self, offset: int) -> int:
         """Return the 1-based line of an offset."""

@@ -60,6 +60,7 @@ _USUAL_LEVELS = 4
 class Tokens:
     """The tokens of a source, as parallel lists that end with one ``eof``.
 
+    ``kinds`` has a second one, so that the parser may look one token ahead anywhere.
     ``words`` maps each distinct text to its kind.
     """
 
@@ -158,6 +159,7 @@ def tokenize(text: str) -> Tokens:
     ends = offsets[1::2]
     words = _Kinds(_BASE)
     kinds = list(map(words.__getitem__, texts))
+    kinds.append("eof")
     return Tokens(text, texts, kinds, starts, ends, words)
 
 

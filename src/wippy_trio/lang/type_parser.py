@@ -102,10 +102,10 @@ class TypeParser(Cursor):
         arguments = []
         if kinds[self.pos] == "<":
             self.pos += 1
-            arguments.append(self.type())
+            arguments.append(self._deeper())
             while kinds[self.pos] == ",":
                 self.pos += 1
-                arguments.append(self.type())
+                arguments.append(self._deeper())
             end = self._close_angle()
         return TypeName(module, name, arguments, start, end)
 
@@ -138,9 +138,9 @@ class TypeParser(Cursor):
         self.pos += 1
         bound = self._compound(False)
         self.expect("?")
-        then = self.type()
+        then = self._deeper()
         self.expect(":")
-        otherwise = self.type()
+        otherwise = self._deeper()
         return ConditionalType(subject, bound, then, otherwise, start, otherwise.end)
 
     def _compound(self, optional: bool) -> Type:
@@ -198,9 +198,11 @@ class TypeParser(Cursor):
             opening = self.pos
             self.pos += 1
             if self.kinds[self.pos] != ")":
+                self._deepen_type()
                 before = self._step_aside()
                 arguments = self.expressions()
                 self._step_back(before)
+                self.depth -= 2
             self.close(")", opening)
         end = self.ends[self.pos - 1]
         return ValidatedType(inner, self.texts[pos], arguments, start, end)
@@ -236,9 +238,11 @@ class TypeParser(Cursor):
         if kind == "typeof":
             self.pos = pos + 1
             opening = self.expect("(")
+            self._deepen_type()
             before = self._step_aside()
             value = self.expression()
             self._step_back(before)
+            self.depth -= 2
             self.close(")", opening)
             return TypeofType(value, start, self.ends[self.pos - 1])
         if kind == "keyof":
