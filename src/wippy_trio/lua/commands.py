@@ -87,6 +87,7 @@ class Commands:
         plain: dict[str, Callable[..., Any]] = {
             "clock": trio.current_time,
             "perf": self.engine.slice_clock or time.perf_counter,
+            "wall": self.wall,
             "call": self.call,
             "upper": upper,
             "lower": lower,
@@ -130,6 +131,10 @@ class Commands:
         return plain
 
     # -- time ----------------------------------------------------------------------
+
+    def wall(self) -> tuple[int, int]:
+        whole = int(self.node.clock.unix() * 1_000_000_000)
+        return whole // 1_000_000_000, whole % 1_000_000_000
 
     def unix(self) -> int:
         return self.node.clock.unix_seconds()

@@ -297,7 +297,11 @@ function P.module(name)
   end
   lib = P.natives[name]
   if lib == nil then
-    local _, spec = unpack_wire(host.module(name))
+    local wire, kind, message, retryable, details = host.module(name)
+    if not wire then
+      native_error(P.host_error(kind, message, retryable, details), 0)
+    end
+    local _, spec = unpack_wire(wire)
     local real = build_table(spec)
     if spec.source then
       local chunk, message = raw.load(spec.source, "@" .. name .. ".lua", "t", {})

@@ -46,8 +46,12 @@ local units, protos = {}, {}
 P.units = units
 
 local function compile(key)
-  local name, text = host.chunk(key)
-  local proto, message = raw.load(text, "@" .. name, "t", {})
+  local name, text, message = host.chunk(key)
+  if not name then
+    return nil, message
+  end
+  local proto
+  proto, message = raw.load(text, "@" .. name, "t", {})
   if not proto then
     return nil, message
   end
@@ -77,7 +81,11 @@ local function make_base(unit)
   end
   for i = 1, #unit.modules do
     local name = unit.modules[i][1]
-    base[name] = P.module(unit.modules[i][2])
+    -- One that is not available fails at `require`, not here (design 7).
+    local ok, lib = raw.pcall(P.module, unit.modules[i][2])
+    if ok then
+      base[name] = lib
+    end
   end
   return base
 end

@@ -47,7 +47,7 @@ function methods.data(self)
   check(self)
   local format = self[FORMAT]
   if format == LUA or format == TEXT or format == BYTES then
-    return self[DATA], nil
+    return self[DATA] -- one value: `string(p:data())` takes no second (STD-2)
   elseif format == ERROR then
     return no_path(format, LUA)
   end
@@ -62,7 +62,7 @@ function P.read_payload(format, text)
     return nil, P.error_new(message, P.errors.INTERNAL, false)
   end
   local _, v = P.unpack_wire(wire)
-  return v, nil
+  return v
 end
 
 local function write_payload(format, v)

@@ -28,7 +28,7 @@ from wippy_trio.modules.time.layout import (
     MONTH_CONSTANTS,
     WEEKDAY_CONSTANTS,
 )
-from wippy_trio.sdk import InvalidError, LuaModule, current_runtime
+from wippy_trio.sdk import InvalidError, LuaModule
 
 __all__ = ["MODULE"]
 
@@ -54,13 +54,6 @@ def _zone(text: str) -> Zone:
 
 def _moment(seconds: int, nanoseconds: int, zone: str) -> Moment:
     return Moment(seconds, nanoseconds, _zone(zone))
-
-
-@MODULE.export(name="_now", pair=False)
-def now() -> tuple[int, int]:
-    """Read the wall clock: seconds and nanoseconds."""
-    whole = int(current_runtime().node.clock.unix() * 1_000_000_000)
-    return whole // 1_000_000_000, whole % 1_000_000_000
 
 
 @MODULE.export(name="_date", pair=False)

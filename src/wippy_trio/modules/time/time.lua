@@ -164,7 +164,7 @@ function TIME.__tostring(self)
 end
 
 local function now()
-  local seconds, nanoseconds = F._now()
+  local seconds, nanoseconds = P.host.wall()
   return moment(seconds, nanoseconds, "Local")
 end
 time.now = now

@@ -1,0 +1,252 @@
+"""The Python front door: a runtime as an async context manager (design 5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import structlog
+import trio
+
+from wippy_trio.errors import Error, NotFoundError, UnavailableError
+from wippy_trio.kernel import (
+    Exit,
+    Host,
+    Pid,
+    PythonBody,
+    PythonContext,
+    stop_process,
+    wait_end,
+)
+from wippy_trio.loading import load_config, load_project
+from wippy_trio.runtime.boot import RunningRuntime, running
+from wippy_trio.runtime.logging import configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from wippy_trio.kernel import Channel, Process
+
+__all__ = ["OpenRuntime", "RuntimeFailedError", "open_runtime"]
+
+Actor = Callable[..., Awaitable[Any]]
+
+
+class RuntimeFailedError(UnavailableError):
+    """The runtime failed while the block that opened it was still running."""
+
+
+class OpenRuntime:
+    """An open runtime; the block that opened it is itself a process of it."""
+
+    def __init__(self, runtime: RunningRuntime, me: PythonContext, host: Host) -> None:
+        self._runtime = runtime
+        self._me = me
+        self._host = host
+        self._kept: dict[Pid, Exit] = {}
+
+    @property
+    def pid(self) -> Pid:
+        """The pid of the block."""
+        return self._me.pid
+
+    @property
+    def inbox(self) -> Channel[Any]:
+        """Messages to the block that nobody listens for."""
+        return self._me.inbox
+
+    @property
+    def events(self) -> Channel[Any]:
+        """Exits of watched processes, broken links, cancels."""
+        return self._me.events
+
+    async def call(self, id: str, *args: Any) -> Any:  # noqa: A002 - its name
+        """Call a function of the application.
+
+        Returns:
+          Its value.
+
+        Raises:
+          Error: Of the function, by kind; `NotFoundError` if there is none.
+        """
+        return await self._runtime.call(id, *args)
+
+    @overload
+    async def spawn(
+        self,
+        target: str,
+        *,
+        host: str,
+        args: Sequence[Any] = (),
+        monitor: bool = False,
+        name: str | None = None,
+    ) -> Pid: ...
+
+    @overload
+    async def spawn(
+        self, target: Actor, *args: Any, monitor: bool = False, name: str | None = None
+    ) -> Pid: ...
+
+    async def spawn(
+        self,
+        target: str | Actor,
+        *positional: Any,
+        host: str | None = None,
+        args: Sequence[Any] = (),
+        monitor: bool = False,
+        name: str | None = None,
+    ) -> Pid:
+        """Spawn a Lua process of the application, or a coroutine function as one.
+
+        Args:
+          target: The id of a process entry, or a coroutine function that takes a
+            `PythonContext` and then its arguments.
+          positional: Arguments of the coroutine function.
+          host: Where a Lua process runs.
+          args: Arguments of a Lua process.
+          monitor: Keep its exit until it has been waited for.
+          name: A local name it owns from the start.
+
+        Returns:
+          Its pid.
+
+        Raises:
+          Error: As core S-3 to S-6.
+        """
+        if isinstance(target, str):
+            if host is None:
+                raise NotFoundError(f"spawn {target}: wanted host=, got none")
+            process = await self._runtime.spawn_process(target, host, args, name=name)
+        else:
+            await trio.lowlevel.checkpoint()
+            process = self._runtime.node.admit(
+                PythonBody(target, *positional), self._host, name=name
+            )
+        if monitor:
+            self._keep(process)
+        return process.pid
+
+    def _keep(self, process: Process) -> None:
+        def ended() -> None:
+            assert process.exit is not None
+            # Read the value now: what a VM kept for it is released with the exit.
+            kept = process.exit
+            if kept.ok:
+                kept = Exit.normal(kept.pid, kept.value)
+            self._kept[process.pid] = kept
+
+        if process.exit is not None:
+            ended()
+        else:
+            process.on_end(ended)
+
+    def send(self, destination: Pid | str, topic: str, *values: Any) -> None:
+        """Put a message into a mailbox; never blocks (core M-1)."""
+        self._me.send(destination, topic, *values)
+
+    def link(self, destination: Pid | str) -> None:
+        """Tie the block's fate to a process (core L-10)."""
+        self._me.link(destination)
+
+    def monitor(self, destination: Pid | str) -> None:
+        """Have the end of a process told on `events` (core L-1)."""
+        self._me.monitor(destination)
+
+    async def wait(self, pid: Pid) -> Exit:
+        """Wait for the end of a process; never raises for its failure.
+
+        Raises:
+          NotFoundError: It is gone, and nobody kept its exit.
+        """
+        process = self._runtime.node.find(pid)
+        if process is not None:
+            ended = await wait_end(process)
+            return self._kept.pop(pid, ended)
+        await trio.lowlevel.checkpoint()
+        try:
+            return self._kept.pop(pid)
+        except KeyError:
+            raise NotFoundError(f"process {pid} is gone") from None
+
+    async def stop(self, pid: Pid, *, grace: float = 5.0) -> Exit:
+        """Ask a process to finish; end it if it has not done so in time.
+
+        Raises:
+          NotFoundError: There is no such process.
+        """
+        process = self._runtime.node.find(pid)
+        if process is None:
+            raise NotFoundError(f"process {pid} is gone")
+        return await stop_process(process, grace=grace, sender=self.pid)
+
+
+@asynccontextmanager
+async def open_runtime(
+    folder: str | os.PathLike[str],
+    *,
+    profiles: Sequence[str] = (),
+    sets: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    lua_version: str = "5.4",
+    seed: int | None = None,
+) -> AsyncIterator[OpenRuntime]:
+    """Run the application of a folder for the length of a block.
+
+    Args:
+      folder: Where its lock, or its ``src``, is.
+      profiles: Profiles of its configuration.
+      sets: Settings as ``section.path=value``.
+      overrides: Overrides as ``ns:entry:path=value``.
+      lua_version: ``5.3``, ``5.4`` or ``5.5``.
+      seed: Of everything random.
+
+    The log goes to standard error, unless the program has configured structlog itself.
+
+    Raises:
+      Error: It could not be loaded or started.
+      RuntimeFailedError: It failed while the block ran.
+
+    Checkpoint: at entry and at exit, which stops everything in good order. An exception
+    of the block leaves as it is.
+    """
+    if not structlog.is_configured():
+        configure_logging("lines")
+    place = Path(folder)
+    config = load_config(place, profiles=profiles, sets=sets, environ=os.environ)
+    project = load_project(place, config=config, overrides=overrides)
+    runtime = RunningRuntime(project, lua_version=lua_version, seed=seed)
+    raised: BaseException | None = None
+    failure: BaseException | None = None
+    try:
+        async with running(runtime):
+            contexts: list[PythonContext] = []
+            born = trio.Event()
+
+            async def block(me: PythonContext) -> None:
+                contexts.append(me)
+                born.set()
+                await trio.sleep_forever()
+
+            process = runtime.node.admit(PythonBody(block), runtime.control)
+            await born.wait()
+            try:
+                yield OpenRuntime(runtime, contexts[0], runtime.control)
+            except BaseException as error:
+                raised = error
+                raise
+            finally:
+                process.end(Exit.normal(process.pid))
+    except BaseException as error:
+        failure = error
+    if raised is not None and not isinstance(raised, trio.Cancelled):
+        raise raised
+    if failure is not None:
+        inner = failure
+        while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+            inner = inner.exceptions[0]
+        if isinstance(inner, (Error, trio.Cancelled)) or raised is not None:
+            raise inner
+        raise RuntimeFailedError(f"the runtime failed: {inner!r}") from inner
