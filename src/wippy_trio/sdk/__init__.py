@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         read_identity,
         read_lifecycle,
     )
-    from wippy_trio.sdk.method import method
+    from wippy_trio.sdk.methods import method
     from wippy_trio.sdk.module import LuaModule
     from wippy_trio.sdk.runtime import (
         Runtime,
@@ -68,7 +68,7 @@ _HOME = {
     "check_permission": "wippy_trio.sdk.runtime",
     "current_process": "wippy_trio.lua.functions",
     "current_runtime": "wippy_trio.sdk.runtime",
-    "method": "wippy_trio.sdk.method",
+    "method": "wippy_trio.sdk.methods",
     "read_identity": "wippy_trio.sdk.lifecycle",
     "read_lifecycle": "wippy_trio.sdk.lifecycle",
     "runtime_of": "wippy_trio.sdk.runtime",
