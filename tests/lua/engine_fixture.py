@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 import trio.testing
@@ -13,6 +12,9 @@ from wippy_trio.errors import InternalError, NotFoundError
 from wippy_trio.kernel import Clock, Context, Exit, Host, Node, Process, wait_end
 from wippy_trio.lua import Code, Engine, FunctionTarget, ModuleDescription
 from wippy_trio.sdk import LuaModule
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 TEST = LuaModule("test")
 """What programs of tests may require: `test.sleep`, `test.note`, `test.notes`."""
@@ -125,9 +127,9 @@ class Bench:
     async def call(
         self,
         _process: Process,
-        id: str,
+        id: str,  # noqa: A002
         _args: Sequence[Any],
-        _context: Context,  # noqa: A002
+        _context: Context,
     ) -> Any:
         raise InternalError(f"no remote function {id}")
 

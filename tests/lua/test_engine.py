@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from trio.testing import MockClock
+import trio.lowlevel
 
 from tests.lua.engine_fixture import bench
 from wippy_trio.errors import InternalError
 from wippy_trio.kernel import wait_end
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
 
 PING = """
 local function main(n)
@@ -63,7 +67,7 @@ async def test_a_result_and_an_error_reach_python() -> None:
         assert raised.retryable is None
 
 
-# -- six proofs ----------------------------------------------------------------------------
+# -- six proofs ------------------------------------------------------------------------
 
 
 async def test_a_host_call_that_is_killed_frees_its_environment(
@@ -207,10 +211,14 @@ async def test_a_burst_of_250_000_messages_arrives() -> None:
 @pytest.mark.parametrize("way", ["terminate", "link"])
 async def test_a_loop_under_pcall_dies(way: str) -> None:
     """`pcall` around an endless loop does not keep a process alive (core P-42)."""
-    spin = "return function() while true do pcall(function() while true do end end) end end"
+    spin = """
+    return function()
+      while true do pcall(function() while true do end end) end
+    end
+    """
     async with bench({"spin": spin}) as b:
         process = await b.spawn("spin")
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         started = time.perf_counter()
         if way == "terminate":
             b.node.terminate(process.pid)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from wippy_trio.errors import Error
 from wippy_trio.loading import load_project
 from wippy_trio.runtime.boot import RunningRuntime, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INDEX = """
 version: "1.0"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.modules.application import run_function
 from wippy_trio.errors import InvalidError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_subscriber_hears_what_matches_in_order(tmp_path: Path) -> None:
@@ -27,7 +30,14 @@ def test_a_subscriber_hears_what_matches_in_order(tmp_path: Path) -> None:
     end }
     """
     got = run_function(tmp_path, source, modules="events")
-    assert got == ["/1", "/2", "/1", 1, "events.Subscription{}", True]  # core EV-5, EV-7
+    assert got == [
+        "/1",
+        "/2",
+        "/1",
+        1,
+        "events.Subscription{}",
+        True,
+    ]  # core EV-5, EV-7
 
 
 def test_missing_arguments_are_invalid(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.modules.application import run_function
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_without_a_terminal_it_is_unavailable(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,9 @@ from hypothesis import strategies as st
 from tests.modules.application import run_function
 from wippy_trio.errors import Error
 from wippy_trio.modules.json.codec import decode, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ from wippy_trio.modules.json.codec import decode, encode
         ([3.0, 0.1, 1e-7, 1e21], "[3,0.1,0.0000001,1000000000000000000000]"),
         (1e-7, "1e-07"),
         (float("nan"), "null"),
-        ("a<b>&\u2028\x01\"\n", '"a\\u003cb\\u003e\\u0026\\u2028\\u0001\\"\\n"'),
+        ('a<b>&\u2028\x01"\n', '"a\\u003cb\\u003e\\u0026\\u2028\\u0001\\"\\n"'),
         ([], "[]"),
         ({"b": 1, "a": [True, {}]}, '{"a":[true,{}],"b":1}'),
         ({0: "x", -1: "y"}, '{"-1":"y","0":"x"}'),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.modules.application import run_function
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_changeset_makes_a_version_and_can_be_gone_back_from(tmp_path: Path) -> None:

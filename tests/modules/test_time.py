@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trio.testing import MockClock
 
 from tests.modules.application import run_function
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_waits_take_their_time_and_timers_stop(tmp_path: Path) -> None:

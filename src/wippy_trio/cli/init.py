@@ -14,8 +14,12 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument("--src-dir", "-d", default="./src", help="where the sources are")
-    parser.add_argument("--modules-dir", default=".wippy", help="where modules are kept")
+    parser.add_argument(
+        "--src-dir", "-d", default="./src", help="where the sources are"
+    )
+    parser.add_argument(
+        "--modules-dir", default=".wippy", help="where modules are kept"
+    )
     parser.add_argument("--lock-file", "-l", default="wippy.lock", help="what to write")
 
 

@@ -1,4 +1,4 @@
-"""``wippy-trio lint``: mistakes in the Lua sources, without running them (apps 10.4)."""
+"""``wippy-trio lint``: mistakes in the Lua sources, found without running them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ __all__ = ["add_arguments", "run"]
 
 CHECKED = frozenset({"function.lua", "library.lua", "process.lua", "workflow.lua"})
 ALWAYS = frozenset(
-    "process channel payload errors os table math string coroutine package".split()
+    {"process", "channel", "payload", "errors", "os", "table", "math", "string"}
+    | {"coroutine", "package"}
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--rules", action="store_true", help="style rules W0001 to W0007")
-    parser.add_argument("--ns", action="append", default=[], help="only these namespaces")
-    parser.add_argument("--code", action="append", default=[], help="only these codes")
+    parser.add_argument("--rules", action="store_true", help="style rules too")
+    parser.add_argument("--ns", action="append", default=[], help="only there")
+    parser.add_argument("--code", action="append", default=[], help="only those")
     add_project_arguments(parser)
 
 
@@ -40,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     blocks: list[str] = []
     checked = 0
     for failure in project.failures:
-        rows.append(_row(str(failure.path), "P0001", "error", failure.reason, 0, 0))
-        blocks.append(f"error: {failure.reason}\n --> {failure.path}")
+        rows.append(_row(failure.file, "P0001", "error", str(failure.error), 0, 0))
+        blocks.append(f"error: {failure.error}\n --> {failure.file}")
     for id_, entry in sorted(project.entries.items()):
         if entry.kind not in CHECKED or not _selected(entry.ns, options.ns):
             continue
@@ -78,13 +79,11 @@ def run(options: argparse.Namespace) -> int:
         out("\n\n".join(blocks) + "\n\n")
         out(f"Checked {checked} entries: {errors} errors, {warnings} warnings\n")
     if errors:
-        sys.stderr.write(
-            f"Error: lint failed: {errors} errors, {warnings} warnings\n"
-        )
+        sys.stderr.write(f"Error: lint failed: {errors} errors, {warnings} warnings\n")
     return 1 if errors else 0
 
 
-def _row(  # noqa: PLR0913 - one field each
+def _row(
     entry: str, code: str, severity: str, message: str, line: int, column: int
 ) -> dict[str, Any]:
     return {

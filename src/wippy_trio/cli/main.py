@@ -1,4 +1,4 @@
-"""The command line: one parser, one file per command, nothing imported before its time."""
+"""The command line: one file per command, nothing imported before its time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="wippy-trio", description="Isolated Lua processes on Trio."
     )
-    parser.add_argument("--version", "-V", action="store_true", help="print the version")
+    parser.add_argument(
+        "--version", "-V", action="store_true", help="print the version"
+    )
     parser.add_argument("--debug", action="store_true", help="show Python tracebacks")
     commands = parser.add_subparsers(dest="command", metavar="command")
     wanted = next((word for word in arguments if not word.startswith("-")), None)

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="action")
     listing = actions.add_parser("list", help="list entries")
-    listing.add_argument("--kind", "-k", default="", help="only this kind; * is a wildcard")
+    listing.add_argument(
+        "--kind", "-k", default="", help="only this kind; * is a wildcard"
+    )
     listing.add_argument("--ns", "-n", default="", help="only this namespace")
     listing.add_argument("--name", default="", help="only this name")
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -53,7 +55,8 @@ def _list(options: argparse.Namespace, entries: dict[str, Entry]) -> int:
     out = sys.stdout.write
     if options.json:
         rows = [
-            {"id": entry.id, "kind": entry.kind, **({"meta": entry.meta} if entry.meta else {})}
+            {"id": entry.id, "kind": entry.kind}
+            | ({"meta": entry.meta} if entry.meta else {})
             for entry in chosen
         ]
         out(json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n")

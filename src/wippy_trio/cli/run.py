@@ -184,8 +184,7 @@ def _terminal_host(runtime: RunningRuntime) -> str:
         raise NotFoundError("no terminal.host found in registry")
     if len(hosts) > 1:
         raise InvalidError(
-            f"multiple terminal hosts found ({', '.join(hosts)}),"
-            " use --host to specify"
+            f"multiple terminal hosts found ({', '.join(hosts)}), use --host to specify"
         )
     return hosts[0]
 

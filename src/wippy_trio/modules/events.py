@@ -103,9 +103,7 @@ def close(number: int) -> None:
 
 
 @MODULE.export(name="_send")
-def send(
-    system: str | None, kind: str | None, path: str | None, data: Any
-) -> bool:
+def send(system: str | None, kind: str | None, path: str | None, data: Any) -> bool:
     """Publish an event."""
     for name, value in (("system", system), ("kind", kind), ("path", path)):
         if not value:

@@ -236,7 +236,7 @@ class History:
 
 
 @MODULE.export
-def get(id: str) -> dict[str, Any]:  # noqa: A001, A002 - its name
+def get(id: str) -> dict[str, Any]:  # noqa: A002 - its name
     """Find one entry of the live registry."""
     return _get(current_runtime().live.state, id)
 

@@ -239,7 +239,7 @@ async def open_runtime(
                 raise
             finally:
                 process.end(Exit.normal(process.pid))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - sorted out below
         failure = error
     if raised is not None and not isinstance(raised, trio.Cancelled):
         raise raised

@@ -79,7 +79,9 @@ def _fields(event: MutableMapping[str, Any]) -> str:
 def _line(logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     level, name, text = _parts(logger, event)
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    return "\t".join(part for part in (stamp, level, name, text, _fields(event)) if part)
+    return "\t".join(
+        part for part in (stamp, level, name, text, _fields(event)) if part
+    )
 
 
 def _json(logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -1,9 +1,9 @@
 """`time`: durations, waits, timers, moments in places.
 
-The calendar is :mod:`wippy_trio.expr`'s, since expressions have dates too; the waits are
-the engine's, and the Lua part beside this file builds on both. A moment crosses as Unix
-seconds, nanoseconds and the text of its zone: ``Local``, ``UTC``, a name of the IANA
-database, or ``=name=offset`` for a fixed zone.
+The calendar is :mod:`wippy_trio.expr`'s, since expressions have dates too; the waits
+are the engine's, and the Lua part beside this file builds on both. A moment crosses as
+Unix seconds, nanoseconds and the text of its zone: ``Local``, ``UTC``, a name of the
+IANA database, or ``=name=offset`` for a fixed zone.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _moment(seconds: int, nanoseconds: int, zone: str) -> Moment:
 
 
 @MODULE.export(name="_date", pair=False)
-def date(  # noqa: PLR0913 - seven numbers and a zone
+def date(
     year: int,
     month: int,
     day: int,
@@ -108,7 +108,7 @@ def parts(seconds: int, nanoseconds: int, zone: str) -> tuple[int, ...]:
 
 
 @MODULE.export(name="_add_date", pair=False, raises=True)
-def add_date(  # noqa: PLR0913 - a moment and three numbers
+def add_date(
     seconds: int, nanoseconds: int, zone: str, years: int, months: int, days: int
 ) -> tuple[int, int]:
     """Move a moment by years, months and days (core T-36)."""
@@ -118,7 +118,7 @@ def add_date(  # noqa: PLR0913 - a moment and three numbers
 
 @MODULE.export(name="_round", pair=False, raises=True)
 def rounded(
-    seconds: int, nanoseconds: int, zone: str, step: int, up: bool  # noqa: FBT001
+    seconds: int, nanoseconds: int, zone: str, step: int, up: bool
 ) -> tuple[int, int]:
     """Round or truncate to a multiple (core T-37)."""
     moment = _moment(seconds, nanoseconds, zone)
