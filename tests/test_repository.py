@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "wippy_trio"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-MODULES = sorted((PACKAGE / "modules").glob("[!_]*.py"))
+MODULES = sorted(
+    path
+    for path in (PACKAGE / "modules").glob("[!_]*")
+    if path.suffix == ".py" or (path / "__init__.py").is_file()
+)
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 DOORS = (
@@ -52,7 +56,8 @@ def imports_of(path: Path) -> set[str]:
 
 def binds_module(path: Path) -> bool:
     """Tell whether a file of ``modules`` makes a Lua module (a name ``MODULE``)."""
-    body = ast.parse(path.read_text("utf-8")).body
+    source = path if path.is_file() else path / "__init__.py"
+    body = ast.parse(source.read_text("utf-8")).body
     targets = [
         target
         for node in body

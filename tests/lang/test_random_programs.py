@@ -1,7 +1,7 @@
 """Programs drawn at random do the same as written and as translated.
 
 They end by construction: a loop is bounded by its head or by a counter of its own, and
-a function calls only functions above it. Errors of the program are part of what it does.
+a function calls only functions above it. Its errors are part of what it does.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ class RunningRuntime:
         self.launched: Process | None = None
         self._arguments = tuple(arguments)
         self._terminal: Any = None
+        self.started_at = 0.0
         self._nursery: trio.Nursery | None = None
         self.program_logger: Callable[..., None] | None = None
         for cls in catalogue.handler_classes():
@@ -118,6 +119,7 @@ class RunningRuntime:
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the parts, load the entries, start the services (apps 1.12)."""
         self._nursery = nursery
+        self.started_at = trio.current_time()
         await nursery.start(self.engine.run)
         await nursery.start(self.function_host.run)
         await nursery.start(self.control.run)

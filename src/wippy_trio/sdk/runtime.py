@@ -70,6 +70,7 @@ class Runtime(Protocol):
     code: Any
     host_options: dict[str, dict[str, Any]]
     policies: Any
+    started_at: float
     config: Any
     env: Any
     security: Any

@@ -79,6 +79,11 @@ local function make_base(unit)
   for k, v in rawnext, P.base do
     base[k] = v
   end
+  -- `os` is always there, but is made of host functions like a declared module.
+  local found, lib = raw.pcall(P.module, "os")
+  if found then
+    base.os, P.always.os = lib, lib
+  end
   for i = 1, #unit.modules do
     local name = unit.modules[i][1]
     -- One that is not available fails at `require`, not here (design 7).
