@@ -19,7 +19,7 @@ end
 
 local function main()
     show("P-21", "value")
-    io.print("EVT-7", ending("table").list[2])
+    io.print("EVT-7", ending("table").value.list[2])
     show("P-21", "nothing")
     show("P-22 P-24", "text_error")
     show("P-25", "error_value")
