@@ -99,7 +99,7 @@ function host.report(lines, ok, ...)
   return concat(lines, "\\n"), ok, concat(results, " ")
 end
 
-function host.run(source, name, plain, give, limit)
+function host.run(source, name, plain, give, limit, steps)
   local lines = {}
   local env = host.environment(lines)
   local chunk, problem
@@ -112,7 +112,7 @@ function host.run(source, name, plain, give, limit)
     end
   end
   if not chunk then return "", "load", problem end
-  sethook(function() error("hung", 0) end, "", 50000000)
+  sethook(function() error("hung", 0) end, "", steps)
   return host.report(lines, pcall(chunk, "first", 2))
 end
 
@@ -173,9 +173,9 @@ def loads(text: bytes, *, version: str = "5.4") -> str:
     return found.decode("latin-1")
 
 
-def run_plain(source: str, *, version: str = "5.4") -> Outcome:
-    """Run a source as it stands."""
-    return _execute(source.encode(), version, plain=True)
+def run_plain(source: str, *, version: str = "5.4", steps: int = 50_000_000) -> Outcome:
+    """Run a source as it stands; after so many ``steps`` it counts as hung."""
+    return _execute(source.encode(), version, plain=True, steps=steps)
 
 
 def _execute(
@@ -185,11 +185,14 @@ def _execute(
     plain: bool,
     credit: int = 0,
     limit: int = 0,
+    steps: int = 50_000_000,
 ) -> Outcome:
     module: Any = import_module(f"lupa.lua{version.replace('.', '')}")
     lua = module.LuaRuntime(encoding=None)
     host = lua.execute(_HOST.encode())
-    printed, ok, results = host[b"run"](text, b"@test:case", plain, credit, limit)
+    printed, ok, results = host[b"run"](
+        text, b"@test:case", plain, credit, limit, steps
+    )
     return Outcome(
         printed.decode("latin-1"),
         ok if isinstance(ok, bool) else ok.decode(),

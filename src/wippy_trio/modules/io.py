@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from wippy_trio.sdk import (
     LuaModule,
@@ -10,9 +10,6 @@ from wippy_trio.sdk import (
     current_process,
     current_runtime,
 )
-
-if TYPE_CHECKING:
-    from wippy_trio.runtime.terminal import Terminal
 
 MODULE = LuaModule(
     "io",
@@ -46,11 +43,11 @@ return F
 )
 
 
-def _terminal() -> Terminal:
+def _terminal() -> Any:
     found = current_runtime().terminal(current_process())
     if found is None:
         raise UnavailableError("no terminal context")
-    return cast("Terminal", found)
+    return found
 
 
 @MODULE.export(pair=False)
@@ -70,13 +67,16 @@ def ewrite(data: bytes) -> bool:
 @MODULE.export
 async def read(most: int | None) -> bytes:
     """Read up to so many bytes, whatever is ready; 1024 if not given."""
-    return await _terminal().read(most if most is not None and most > 0 else 1024)
+    wanted = most if most is not None and most > 0 else 1024
+    data: bytes = await _terminal().read(wanted)
+    return data
 
 
 @MODULE.export
 async def readline() -> bytes:
     """Read a line without its end."""
-    return await _terminal().read_line()
+    line: bytes = await _terminal().read_line()
+    return line
 
 
 @MODULE.export(pair=False)
