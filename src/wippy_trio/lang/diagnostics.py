@@ -26,6 +26,7 @@ __all__ = [
 
 Severity = Literal["error", "warning", "hint"]
 
+_WIDTH = 120  # of a shown line, in characters
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\n\r|\n|\r|\Z)")
 
 
@@ -146,13 +147,13 @@ def render(diagnostic: Diagnostic, name: str, source: str | None = None) -> str:
         return f"{place}: {diagnostic.message}"
     number = str(diagnostic.line)
     margin = " " * (len(number) + 2)
-    before = source[: diagnostic.column - 1]
-    last = len(source) + 1
+    start = diagnostic.column - 1
+    stop = len(source)
     if diagnostic.end[0] == diagnostic.line:
-        last = min(last, diagnostic.end[1])
-    marked = source[diagnostic.column - 1 : last - 1]
-    indent = len(before.expandtabs(8))
-    width = max(1, len((before + marked).expandtabs(8)) - indent)
+        stop = min(stop, diagnostic.end[1] - 1)
+    source, start, stop = _window(source, start, max(start, stop))
+    indent = len(source[:start].expandtabs(8))
+    width = max(1, len(source[:stop].expandtabs(8)) - indent)
     shown = [
         f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}",
         f"{margin[1:]}--> {name}:{diagnostic.line}:{diagnostic.column}",
@@ -164,6 +165,18 @@ def render(diagnostic: Diagnostic, name: str, source: str | None = None) -> str:
     if diagnostic.help is not None:
         shown.append(f"{margin}= help: {diagnostic.help}")
     return "\n".join(shown)
+
+
+def _window(source: str, start: int, stop: int) -> tuple[str, int, int]:
+    """Cut a line too long to show around what is marked in it."""
+    if len(source) <= _WIDTH:
+        return source, start, stop
+    left = max(0, start - _WIDTH // 2)
+    right = min(len(source), left + _WIDTH)
+    lead = "..." if left else ""
+    shown = lead + source[left:right] + ("..." if right < len(source) else "")
+    shift = len(lead) - left
+    return shown, start + shift, min(stop, right) + shift
 
 
 def _decode(text: str) -> str:

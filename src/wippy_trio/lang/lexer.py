@@ -181,4 +181,5 @@ def complaint(text: str) -> tuple[str, int]:
     if first > "\x7f":
         wide = text.encode("latin-1").decode("utf-8", "replace")[0]
         return f"invalid token '{wide}'", len(wide.encode()) if wide != "\ufffd" else 1
-    return f"invalid token {first!r}", 1
+    shown = f"'{first}'" if first.isprintable() else repr(first)
+    return f"invalid token {shown}", 1
