@@ -258,6 +258,8 @@ def test_any_byte_survives() -> None:
         "local __n, __c = 1, 2 while __n < 99 do __n = __n + 1 end return __n, __c",
         "local __w, __t = 3, 4 local function f() return __w, __t end return f()",
         "goto __k1 do return 5 end ::__k1:: return 6",
+        "local s = 0 for __i = 1, 300 do s = s + __i end return s",
+        "local s = 0 for __c, __n in ipairs({5, 6}) do s = s + __c * __n end return s",
         "local t = {__n = 1, _ENV = 2} return t.__n, t._ENV, (t.__c)",
         "local __i, __l, __j = 1, 2, 3 for i = 1, 300 do __l = __l + i end return __l",
         "local function __w(...) return ... end return __w(1, 2)",

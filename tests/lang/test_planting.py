@@ -236,6 +236,10 @@ def test_loop_variable_that_is_assigned_is_copied_for_55_only() -> None:
     assert "local k=k" not in body(source, version="5.5")
     assert "local i=i;" not in body(source, version="5.4")
     assert "local i=i;" in body(source, version="5.5", budget="off")
+    outcome = run(
+        "for __i = 1, 300 do __i = 5 if __i > 5 then break end end", version="5.5"
+    )
+    assert outcome.ok is True
 
 
 def test_counter_of_the_chunk_is_there_only_if_it_counts() -> None:

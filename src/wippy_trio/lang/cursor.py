@@ -41,7 +41,7 @@ DEPTH_LIMIT = 195
 """Levels of nesting that a source may have, counted as the virtual machine counts."""
 
 _FRAMES = 12 * DEPTH_LIMIT
-_room = threading.Lock()
+_room = threading.RLock()
 
 
 class Notes:

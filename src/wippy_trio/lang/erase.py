@@ -24,7 +24,7 @@ from wippy_trio.lang.expression_parser import is_path
 from wippy_trio.lang.jumps import Jumps, resolve_jumps
 from wippy_trio.lang.parser import Chunk, parse
 from wippy_trio.lang.plant import Planter
-from wippy_trio.lang.rename import rename_reserved, reserved_words
+from wippy_trio.lang.rename import fresh_names, rename_reserved, reserved_words
 from wippy_trio.lang.requires import Require, find_requires
 from wippy_trio.lang.strings import plain_escapes
 from wippy_trio.lang.syntax import (
@@ -175,10 +175,12 @@ class _Translator:
         self._strings()
         self._names()
         self._rewrites()
-        planter = Planter(self.text, jumps.backward if jumps else [], self.version)
+        fresh = fresh_names(self.chunk.tokens, self.reserved)
+        backward = jumps.backward if jumps else []
+        planter = Planter(self.text, backward, self.version, fresh)
         counter = planter.plant(notes.functions, budget, self.edits)
-        if self.reserved:
-            rename_reserved(self.chunk, self.reserved, jumps, self.edits)
+        if fresh:
+            rename_reserved(self.chunk, fresh, jumps, self.edits)
         return Erased(
             self._apply(counter),
             tuple(

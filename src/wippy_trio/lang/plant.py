@@ -56,14 +56,18 @@ class Planter:
       text: The source.
       backward: Where each ``goto`` begins that jumps backwards.
       version: Of the virtual machine; 5.5 has constant loop variables.
+      fresh: The names that some of the author's variables get.
     """
 
-    __slots__ = ("_backward", "_labels", "_text", "_version")
+    __slots__ = ("_backward", "_fresh", "_labels", "_text", "_version")
 
-    def __init__(self, text: str, backward: list[int], version: str) -> None:
+    def __init__(
+        self, text: str, backward: list[int], version: str, fresh: dict[str, str]
+    ) -> None:
         self._text = text
         self._backward = sorted(backward)
         self._version = version
+        self._fresh = fresh
         self._labels = 0
 
     def plant(
@@ -147,7 +151,7 @@ class Planter:
         """
         text = self._text
         first = text[loop.first.start : loop.first.end]
-        name = loop.variable.name
+        name = self._name(loop.variable)
         limit = loop.limit
         edits.append((loop.start, limit.start, "do local __l="))
         turns = f" for __i={first},__l,{BATCH} do{_TURN} local __j=__i+{BATCH - 1}"
@@ -174,7 +178,12 @@ class Planter:
             binding = typed.binding
             if isinstance(binding, LoopVariable) and binding.assigned:
                 at = loop.body.start
-                edits.append((at, at, f" local {typed.name}={typed.name};"))
+                name = self._name(typed)
+                edits.append((at, at, f" local {name}={name};"))
+
+    def _name(self, typed: TypedName) -> str:
+        """Return the name that a variable has in the translated text."""
+        return self._fresh.get(typed.name, typed.name)
 
 
 def _integer(node: Expression) -> int | None:

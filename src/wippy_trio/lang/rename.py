@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wippy_trio.lang.lexer import Tokens
     from wippy_trio.lang.parser import Chunk
 
-__all__ = ["rename_reserved", "reserved_words"]
+__all__ = ["fresh_names", "rename_reserved", "reserved_words"]
 
 _RESERVED = re.compile(r"_ENV|__[a-z][0-9]*")
 
@@ -31,20 +31,24 @@ def reserved_words(tokens: Tokens) -> frozenset[str]:
     )
 
 
-def rename_reserved(
-    chunk: Chunk,
-    reserved: frozenset[str],
-    jumps: Jumps | None,
-    edits: list[tuple[int, int, str]],
-) -> None:
-    """Add the edits that give the author's uses of ``reserved`` other names."""
-    words = chunk.tokens.words
+def fresh_names(tokens: Tokens, reserved: frozenset[str]) -> dict[str, str]:
+    """Choose a name that a source does not have for each of ``reserved``."""
     fresh: dict[str, str] = {}
     for name in sorted(reserved):
         other = f"_{name}_"
-        while other in words or other in fresh.values():
+        while other in tokens.words or other in fresh.values():
             other += "_"
         fresh[name] = other
+    return fresh
+
+
+def rename_reserved(
+    chunk: Chunk,
+    fresh: dict[str, str],
+    jumps: Jumps | None,
+    edits: list[tuple[int, int, str]],
+) -> None:
+    """Add the edits that give the author's variables and labels their fresh names."""
     bindings = bind_chunk(chunk)
     for start, symbol in bindings.uses.items():
         if symbol.name in fresh and chunk.text.startswith(symbol.name, start):
