@@ -104,3 +104,25 @@ def test_each_use_finds_its_declaration() -> None:
     assert bindings.uses[source.index("a end")] is inner
     assert bindings.uses[source.rindex("a")] is outer
     assert bindings.uses[inner.start] is inner
+
+
+def test_every_place_of_a_type_is_looked_at() -> None:
+    kinds = (
+        "type T<X: a.T> = b.T",
+        "type T = {x: a.T, y: {[b.T]: c.T}}",
+        "interface I: a.T function m(self, x: b.T, ...: c.T): (d.T, e.T) end",
+        "local function f<X: a.T>(x: b.T?, ...: c.T): (d.T) end",
+        "local function f(x): asserts x is a.T end",
+        "interface I function m(self, v: any): asserts v is a.T end",
+        "type T = a.T extends b.T ? c.T : d.T",
+        "type T = (a.T, ...b.T) -> (c.T, d.T)",
+        "type T = a.T['x'] & keyof(b.T) & readonly {c.T} & interface {x: d.T}",
+        "type T = a.T @min(1) | 'literal' | Box<b.T>",
+        "for x: a.T in f do end for x: b.T = 1, 2 do end",
+        "return (x as a.T), x :: b.T",
+        "function f() return function(x: a.T) return x as b.T end end",
+    )
+    for kind in kinds:
+        found = bound("local a, b, c, d, e = f() " + kind)
+        used = {each.name for each in found.symbols if each.in_type}
+        assert used == {name for name in "abcde" if f"{name}.T" in kind}, kind

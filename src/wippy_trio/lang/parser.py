@@ -1,19 +1,19 @@
 """The parser of typed Lua: recursive descent over the tokens, one tree for all uses.
 
 The class is cut into chapters: the place in the tokens and the scopes (``cursor``),
-types (``type_parser``), expressions (``expression_parser``) and, here, statements.
-While it reads, the parser knows which names are variables and what each function and
-loop holds, and notes the few places that a translator has to touch, so that translating
-a source needs no second walk over the tree.
+types (``type_parser``), expressions (``expression_parser``), functions and declarations
+(``declaration_parser``) and, here, all other statements. While it reads, the parser
+knows which names are variables and what each function and loop holds, and notes the few
+places that a translator has to touch, so that translating a source needs no second walk
+over the tree.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wippy_trio.lang.cursor import DEPTH_LIMIT, Notes, with_room
-from wippy_trio.lang.expression_parser import ExpressionParser, is_path
-from wippy_trio.lang.lexer import CONTEXTUAL, Tokens, tokenize
+from wippy_trio.lang.declaration_parser import DeclarationParser
+from wippy_trio.lang.expression_parser import is_path
+from wippy_trio.lang.lexer import Tokens, tokenize
 from wippy_trio.lang.syntax import (
     GLOBAL,
     LOCAL,
@@ -28,15 +28,12 @@ from wippy_trio.lang.syntax import (
     Expression,
     Field,
     Function,
-    FunctionStatement,
     GenericFor,
     Goto,
     If,
     Index,
-    Interface,
     Label,
     Local,
-    LocalFunction,
     LoopVariable,
     MethodCall,
     Name,
@@ -44,19 +41,13 @@ from wippy_trio.lang.syntax import (
     Parameter,
     Repeat,
     Return,
-    ReturnTypes,
     Statement,
-    TypeAlias,
     TypedName,
     While,
 )
 
-if TYPE_CHECKING:
-    from wippy_trio.lang.typesyntax import FunctionType, TypeName, TypeParameter
-
 __all__ = ["Chunk", "parse", "read_source"]
 
-_KEY = CONTEXTUAL | {"name"}
 _BLOCK_END = frozenset(("end", "else", "elseif", "until", "eof"))
 
 
@@ -112,7 +103,7 @@ def parse(source: bytes, name: str) -> Chunk:
     return with_room(lambda: _Parser(tokenize(text), name).chunk())
 
 
-class _Parser(ExpressionParser):
+class _Parser(DeclarationParser):
     """Reads statements."""
 
     __slots__ = ("_statements", "_tokens")
@@ -125,21 +116,21 @@ class _Parser(ExpressionParser):
             "if": self._if,
             "return": self._return,
             "for": self._for,
-            "function": self._function,
+            "function": self.function_statement,
             "while": self._while,
             "repeat": self._repeat,
             "do": self._do,
             "break": self._break,
             "goto": self._goto,
             "::": self._label,
-            "interface": self._interface,
+            "interface": self.interface,
         }
 
     def chunk(self) -> Chunk:
         """Parse the whole source."""
         vararg = Parameter("...", None, False, 0, 0)
         main = Function([], [], vararg, None, False, 0, 0)
-        main.body = self._block(main)
+        main.body = self.block(main)
         if self.kinds[self.pos] != "eof":
             raise self.unexpected()
         main.end = len(self.text)
@@ -148,7 +139,7 @@ class _Parser(ExpressionParser):
         self.notes.functions.append(main)
         return Chunk(self.name, self._tokens, main, self.notes)
 
-    def _block(self, function: Function | None = None, *, keep: bool = False) -> Block:
+    def block(self, function: Function | None = None, *, keep: bool = False) -> Block:
         """Parse statements up to what ends the block.
 
         Given a function, find out on the way where its budget check goes: before the
@@ -196,7 +187,7 @@ class _Parser(ExpressionParser):
         pos = self.pos
         kinds = self.kinds
         if self.texts[pos] == "type" and kinds[pos + 1] == "name":
-            return self._alias()
+            return self.alias()
         start = self.starts[pos]
         first = self.prefix()
         kind = kinds[self.pos]
@@ -228,7 +219,7 @@ class _Parser(ExpressionParser):
         if isinstance(node, Field):
             return node
         if isinstance(node, Name):
-            self._assign(node)
+            self.assign(node)
             return node
         if isinstance(node, Index):
             if is_path(node.key):
@@ -236,19 +227,12 @@ class _Parser(ExpressionParser):
             return node
         raise self.unexpected("expected a variable", pos)
 
-    def _assign(self, node: Name) -> None:
-        binding = node.binding
-        if binding is GLOBAL:
-            self.notes.assigned[node.start] = node.name
-        elif isinstance(binding, LoopVariable):
-            binding.assigned = True
-
     def _local(self) -> Statement:
         kinds = self.kinds
         start = self.starts[self.pos]
         pos = self.pos + 1
         if kinds[pos] == "function":
-            return self._local_function(start, pos)
+            return self.local_function(start, pos)
         names: list[TypedName] = []
         texts = self.texts
         while True:
@@ -294,141 +278,6 @@ class _Parser(ExpressionParser):
             self.texts[pos], annotation, binding, self.starts[pos], self.ends[pos]
         )
 
-    def _local_function(self, start: int, opening: int) -> LocalFunction:
-        self.pos = opening + 1
-        pos = self.expect_name()
-        name = TypedName(self.texts[pos], None, LOCAL, self.starts[pos], self.ends[pos])
-        self.declare(name.name, LOCAL)
-        function = self.function_body(start, opening, False)
-        return LocalFunction(name, function, start, function.end)
-
-    def _function(self) -> FunctionStatement:
-        opening = self.pos
-        start = self.starts[opening]
-        self.pos = opening + 1
-        pos = self.expect_name()
-        kinds = self.kinds
-        begin = self.starts[pos]
-        name = self.texts[pos]
-        binding = self.scope.get(name, GLOBAL)
-        if binding is GLOBAL:
-            root = self.global_name(pos, name)
-        else:
-            root = Name(name, binding, begin, self.ends[pos])
-        target: Name | Field = root
-        method = False
-        while kinds[self.pos] in (".", ":") and not method:
-            method = kinds[self.pos] == ":"
-            self.pos += 1
-            pos = self.pos
-            if kinds[pos] not in _KEY:
-                raise self.unexpected("expected name")
-            target = Field(target, self.texts[pos], begin, self.ends[pos])
-            self.pos = pos + 1
-        self.operations += 1
-        if target is root:
-            self._assign(root)
-        elif binding is GLOBAL:
-            self.notes.assigned[begin] = ""
-        function = self.function_body(start, opening, method)
-        return FunctionStatement(target, method, function, start, function.end)
-
-    def function_body(self, start: int, opening: int, has_self: bool) -> Function:
-        """Parse type parameters, parameters, results, body and ``end``."""
-        kinds = self.kinds
-        generics: list[TypeParameter] = []
-        if kinds[self.pos] == "<":
-            generics = self.type_parameters()
-        parenthesis = self.expect("(")
-        parameters, vararg = self._parameters()
-        self.close(")", parenthesis)
-        body_start = self.ends[self.pos - 1]
-        returns: ReturnTypes | None = None
-        if kinds[self.pos] == ":":
-            colon = self.starts[self.pos]
-            self.pos += 1
-            returns = self.return_types()
-            body_start = returns.end
-            self.notes.removed.append((colon, body_start))
-        function = Function(
-            generics, parameters, vararg, returns, has_self, body_start, start
-        )
-        outside = (
-            self.calls,
-            self.operations,
-            self.loops,
-            self.breaks,
-            self.vararg,
-            self.jumps,
-        )
-        self.calls = self.operations = 0
-        self.loops = []
-        self.breaks = None
-        self.vararg = vararg is not None
-        self.jumps = False
-        undo = self.undo
-        scope = self.scope
-        mark = len(undo)
-        if has_self:
-            self.declare("self", LOCAL)
-        for parameter in parameters:
-            name = parameter.name
-            undo.append((name, scope.get(name)))
-            scope[name] = LOCAL
-        self.depth += 1  # with the block's own, two: the virtual machine counts so
-        function.body = self._block(function)
-        self.depth -= 1
-        if len(undo) > mark:
-            self.leave(mark)
-        self.close("end", opening)
-        function.end = self.ends[self.pos - 1]
-        function.loops = self.loops
-        function.jumps = self.jumps
-        (
-            self.calls,
-            self.operations,
-            self.loops,
-            self.breaks,
-            self.vararg,
-            self.jumps,
-        ) = outside
-        self.notes.functions.append(function)
-        return function
-
-    def _parameters(self) -> tuple[list[Parameter], Parameter | None]:
-        kinds = self.kinds
-        found: list[Parameter] = []
-        while kinds[self.pos] != ")":
-            pos = self.pos
-            kind = kinds[pos]
-            if kind != "name" and kind != "...":
-                raise self.unexpected("expected parameter")
-            self.pos = pos + 1
-            annotation = None
-            optional = False
-            after = kinds[pos + 1]
-            if after == ":":
-                annotation = self.annotation()
-            elif after == "?" and kind == "name":
-                optional = True
-                self.pos = pos + 2
-                if kinds[self.pos] != ":":
-                    raise self.unexpected("expected ':'")
-                annotation = self.annotation()
-                self.notes.removed.append((self.starts[pos + 1], self.ends[pos + 1]))
-            parameter = Parameter(
-                self.texts[pos], annotation, optional, self.starts[pos], self.ends[pos]
-            )
-            if kind == "...":
-                return found, parameter
-            found.append(parameter)
-            if kinds[self.pos] != ",":
-                break
-            self.pos += 1
-            if kinds[self.pos] == ")":
-                raise self.unexpected("expected parameter")
-        return found, None
-
     def _if(self) -> If:
         opening = self.pos
         kinds = self.kinds
@@ -439,13 +288,13 @@ class _Parser(ExpressionParser):
             if kinds[self.pos] != "then":
                 self.expect("then")
             self.pos += 1
-            branches.append((condition, self._block()))
+            branches.append((condition, self.block()))
             if kinds[self.pos] != "elseif":
                 break
         otherwise = None
         if kinds[self.pos] == "else":
             self.pos += 1
-            otherwise = self._block()
+            otherwise = self.block()
         self.close("end", opening)
         return If(branches, otherwise, self.starts[opening], self.ends[self.pos - 1])
 
@@ -465,7 +314,7 @@ class _Parser(ExpressionParser):
         breaks = self.breaks
         self.breaks = []
         mark = len(self.undo)
-        body = self._block(keep=True)
+        body = self.block(keep=True)
         body.start = self.ends[opening]
         self.breaks = breaks
         self.close("until", opening)
@@ -480,7 +329,7 @@ class _Parser(ExpressionParser):
         opening = self.expect("do")
         breaks = self.breaks
         self.breaks = []
-        body = self._block()
+        body = self.block()
         self.breaks = breaks
         body.start = self.ends[opening]
         return body
@@ -488,7 +337,7 @@ class _Parser(ExpressionParser):
     def _do(self) -> Do:
         opening = self.pos
         self.pos = opening + 1
-        body = self._block()
+        body = self.block()
         self.close("end", opening)
         return Do(body, self.starts[opening], self.ends[self.pos - 1])
 
@@ -538,7 +387,7 @@ class _Parser(ExpressionParser):
         outside = self.breaks
         breaks: list[int] = []
         self.breaks = breaks
-        body = self._block()
+        body = self.block()
         self.breaks = outside
         body.start = self.ends[do]
         self.leave(mark)
@@ -591,69 +440,6 @@ class _Parser(ExpressionParser):
         closing = self.expect("::")
         self.jumps = True
         return Label(self.texts[pos], start, self.ends[closing])
-
-    def _alias(self) -> TypeAlias:
-        start = self.starts[self.pos]
-        self.pos += 1
-        pos = self.expect_name()
-        name = self.texts[pos]
-        generics: list[TypeParameter] = []
-        if self.kinds[self.pos] == "<":
-            generics = self.type_parameters()
-        self.expect("=")
-        target = self.type()
-        end = self.ends[self.pos - 1]
-        number = len(self.notes.aliases) + 1
-        top = self.depth == 1
-        node = TypeAlias(
-            name, self.starts[pos], generics, target, top, number, start, end
-        )
-        self._declare_type(node)
-        return node
-
-    def _interface(self) -> Interface:
-        opening = self.pos
-        start = self.starts[opening]
-        kinds = self.kinds
-        self.pos = opening + 1
-        pos = self.expect_name()
-        parents: list[TypeName] = []
-        if kinds[self.pos] == ":":
-            self.pos += 1
-            parents.append(self.type_name())
-            while kinds[self.pos] == ",":
-                self.pos += 1
-                parents.append(self.type_name())
-        methods: list[tuple[str, FunctionType]] = []
-        while kinds[self.pos] == "function":
-            begin = self.starts[self.pos]
-            self.pos += 1
-            key = self.pos
-            if kinds[key] not in _KEY:
-                raise self.unexpected("expected method name")
-            self.pos = key + 1
-            methods.append((self.texts[key], self.method_type(begin)))
-        self.close("end", opening)
-        number = len(self.notes.aliases) + 1
-        top = self.depth == 1
-        node = Interface(
-            self.texts[pos],
-            self.starts[pos],
-            parents,
-            methods,
-            top,
-            number,
-            start,
-            self.ends[self.pos - 1],
-        )
-        self._declare_type(node)
-        return node
-
-    def _declare_type(self, node: TypeAlias | Interface) -> None:
-        self.notes.aliases.append(node)
-        self.notes.dropped.append((node.start, node.end))
-        if not node.top:
-            self.inner_types.append(node)
 
 
 def _never_nil(values: list[Expression]) -> bool:
