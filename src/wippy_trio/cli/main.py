@@ -42,7 +42,9 @@ def main(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     try:
-        return int(import_module(f"wippy_trio.cli.{options.command}").run(options))
+        code = int(import_module(f"wippy_trio.cli.{options.command}").run(options))
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # Whoever read our output has seen enough; let nothing be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

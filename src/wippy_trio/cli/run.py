@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until the program ends, or until a signal comes."""
-    arguments = [word for word in options.arguments if word != "--"]
+    arguments = list(options.arguments)
+    if arguments[:1] == ["--"]:
+        del arguments[0]
     project = load(options)
     target = options.exec
     if target is None and arguments:
@@ -49,14 +51,10 @@ def run(options: argparse.Namespace) -> int:
     quiet = options.silent or (
         target is not None and not (options.console or options.verbose)
     )
-    configure_logging(
-        "silent"
-        if quiet
-        else "console"
-        if options.console
-        else project.config.get("logger.encoding") or "lines",
-        debug=options.verbose,
-    )
+    form = "json" if project.config.text("logger.encoding") == "json" else "lines"
+    if options.console:
+        form = "console"
+    configure_logging("silent" if quiet else form, debug=options.verbose)
     version = options.lua or os.environ.get("WIPPY_TRIO_LUA") or "5.4"
     return trio.run(_main, project, target, arguments, options.host, version)
 

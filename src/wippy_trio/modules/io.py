@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from wippy_trio.sdk import (
+    InternalError,
     LuaModule,
     UnavailableError,
     current_process,
@@ -33,11 +35,11 @@ local function joined(separator, ...)
   end
   return concat(texts, separator)
 end
-local write, ewrite, read = F.write, F.ewrite, F.read
-F.ewrite = nil
+local write, show, eshow = F.write, F.show, F.eshow
+F.show, F.eshow = nil, nil
 function F.write(...) return write(joined("", ...)) end
-function F.print(...) return write(joined("\\t", ...) .. "\\n") end
-function F.eprint(...) return ewrite(joined("\\t", ...) .. "\\n") end
+function F.print(...) return show(joined("\\t", ...) .. "\\n") end
+function F.eprint(...) return eshow(joined("\\t", ...) .. "\\n") end
 return F
 """,
 )
@@ -58,9 +60,18 @@ def write(data: bytes) -> bool:
 
 
 @MODULE.export(pair=False)
-def ewrite(data: bytes) -> bool:
-    """Write to standard error."""
-    _terminal().write_error(data)
+def show(data: bytes) -> bool:
+    """Write to standard output; that nobody reads it is no error."""
+    with contextlib.suppress(InternalError):
+        _terminal().write(data)
+    return True
+
+
+@MODULE.export(pair=False)
+def eshow(data: bytes) -> bool:
+    """Write to standard error; that nobody reads it is no error."""
+    with contextlib.suppress(InternalError):
+        _terminal().write_error(data)
     return True
 
 

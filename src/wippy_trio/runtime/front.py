@@ -26,7 +26,7 @@ from wippy_trio.runtime.boot import RunningRuntime, running
 from wippy_trio.runtime.logging import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from wippy_trio.kernel import Channel, Process
 
@@ -241,12 +241,40 @@ async def open_runtime(
                 process.end(Exit.normal(process.pid))
     except BaseException as error:  # noqa: BLE001 - sorted out below
         failure = error
+    _leave(raised, failure)
+
+
+def _leave(raised: BaseException | None, failure: BaseException | None) -> None:
+    """Raise what the block raised, or that the runtime failed; or nothing.
+
+    Args:
+      raised: What the block raised.
+      failure: What came out of the runtime around it, with that in it.
+    """
+    found = [] if failure is None else list(_leaves(failure))
+    own = [] if raised is None else list(_leaves(raised))
+    causes = [
+        error
+        for error in found
+        if not isinstance(error, trio.Cancelled)
+        and not any(error is mine for mine in own)
+    ]
     if raised is not None and not isinstance(raised, trio.Cancelled):
+        if causes:
+            raised.__context__ = causes[0]
         raise raised
-    if failure is not None:
-        inner = failure
-        while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
-            inner = inner.exceptions[0]
-        if isinstance(inner, (Error, trio.Cancelled)) or raised is not None:
-            raise inner
-        raise RuntimeFailedError(f"the runtime failed: {inner!r}") from inner
+    if causes:
+        cause = causes[0]
+        if raised is None and isinstance(cause, Error):
+            raise cause
+        raise RuntimeFailedError(f"the runtime failed: {cause!r}") from cause
+    if found:
+        raise found[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -12,6 +12,7 @@ from wippy_trio.errors import InternalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 __all__ = ["Terminal"]
 
@@ -30,14 +31,20 @@ class Terminal:
         self._lock = trio.Lock()
 
     def write(self, data: bytes) -> None:
-        """Write to standard output, and flush it."""
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        """Write to standard output, and flush it.
+
+        Raises:
+          InternalError: It could not be written.
+        """
+        _write(sys.stdout, data, "stdout")
 
     def write_error(self, data: bytes) -> None:
-        """Write to standard error, and flush it."""
-        sys.stderr.buffer.write(data)
-        sys.stderr.buffer.flush()
+        """Write to standard error, and flush it.
+
+        Raises:
+          InternalError: It could not be written.
+        """
+        _write(sys.stderr, data, "stderr")
 
     async def _fill(self) -> None:
         def read() -> None:
@@ -82,3 +89,12 @@ class Terminal:
             raise InternalError("EOF", retryable=False)
         data, self._buffer = self._buffer[:most], self._buffer[most:]
         return data
+
+
+def _write(stream: TextIO, data: bytes, name: str) -> None:
+    try:
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except OSError as error:
+        text = f"write {name}: {error.strerror or error}"
+        raise InternalError(text, retryable=False) from error
