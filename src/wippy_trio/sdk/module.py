@@ -18,6 +18,8 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
+import attrs
+
 from wippy_trio.lua.functions import (
     HandleClass,
     HostFunction,
@@ -111,6 +113,26 @@ class LuaModule:
         found = handle_class(cls, f"{self.name}.{cls.__name__}")
         self._handles.append(found)
         return cls
+
+    def handle_for(self, cls: type, name: str) -> Callable[[C], C]:
+        """Make the instances of a class that knows nothing of Lua handles.
+
+        The decorated class is never made: its methods, called with an instance of
+        ``cls`` as ``self``, are what Lua sees.
+
+        Args:
+          cls: The class of the objects.
+          name: Of the handle, after the module's.
+        """
+
+        def add(methods: C) -> C:
+            found = handle_class(methods, f"{self.name}.{name}")
+            shown = attrs.evolve(found, cls=cls)
+            type.__setattr__(cls, "__lua_handle__", shown)
+            self._handles.append(shown)
+            return methods
+
+        return add
 
     def describe(self) -> ModuleDescription:
         """Describe it for the bridge."""

@@ -1,0 +1,227 @@
+"""`security`: actors, scopes and policies, and what they allow."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from wippy_trio import security
+from wippy_trio.sdk import (
+    Error,
+    InternalError,
+    InvalidError,
+    LuaModule,
+    UnavailableError,
+    check_permission,
+    current_process,
+    current_runtime,
+    method,
+    runtime_of,
+)
+from wippy_trio.security import Actor, Policy, Scope
+
+MODULE = LuaModule(
+    "security",
+    classes=("security",),
+    declares="""
+    actor: () -> Actor?
+    scope: () -> Scope?
+    can: (action: string, resource: string, meta: table?) -> boolean
+    policy: (id: string) -> (Policy?, Error?)
+    named_scope: (id: string) -> (Scope?, Error?)
+    new_scope: (policies: {Policy}?) -> Scope
+    new_actor: (id: string, meta: table?) -> Actor
+    token_store: (id: string) -> (TokenStore?, Error?)
+    """,
+    source=b"""
+local _, F = ...
+local permit, find = F._permit.token_store, F.token_store
+F._permit = nil
+function F.token_store(id)
+  permit(id)
+  return find(id)
+end
+return F
+""",
+)
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """Read a table of facts; an empty one may have come as a list."""
+    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _policy(value: Any) -> Policy:
+    if not isinstance(value, Policy):
+        raise InvalidError(f"wanted a security.Policy, got {value!r}")
+    return value
+
+
+def _reference(value: Any) -> Policy | str | dict[str, str]:
+    if isinstance(value, dict):
+        return _map(value)
+    if not isinstance(value, (Policy, str)):
+        raise InvalidError(f"wanted a policy, its id or {{ns, name}}, got {value!r}")
+    return value
+
+
+@MODULE.handle_for(Actor, "Actor")
+class _ActorMethods:
+    """Who acts."""
+
+    def __str__(self) -> str:
+        return f"security.Actor{{{cast('Actor', self).id}}}"
+
+    @method(pair=False)
+    def id(self) -> str:
+        """Give its name."""
+        return cast("Actor", self).id
+
+    @method(pair=False)
+    def meta(self) -> dict[str, Any]:
+        """Give what is known about it, as a fresh table."""
+        return dict(cast("Actor", self).meta)
+
+
+@MODULE.handle_for(Policy, "Policy")
+class _PolicyMethods:
+    """One policy."""
+
+    def __str__(self) -> str:
+        return f"security.Policy{{{cast('Policy', self).id}}}"
+
+    @method(pair=False)
+    def id(self) -> str:
+        """Give the id of its entry."""
+        return cast("Policy", self).id
+
+    @method(pair=False, raises=True)
+    def evaluate(
+        self, actor: Actor, action: str, resource: str, meta: dict[str, Any] | None
+    ) -> str:
+        """Answer ``allow``, ``deny`` or ``undefined``."""
+        policy = cast("Policy", self)
+        return policy.evaluate(actor, action, resource, _map(meta)).value
+
+
+@MODULE.handle_for(Scope, "Scope")
+class _ScopeMethods:
+    """A set of policies; nothing changes it."""
+
+    def __str__(self) -> str:
+        return f"security.Scope{{policies={len(cast('Scope', self).policies)}}}"
+
+    @method(name="with", pair=False, raises=True)
+    def with_(self, policy: Policy) -> Any:
+        """Make a scope with one more policy."""
+        _may_create("with", "not allowed to create scopes with policies")
+        return cast("Scope", self).with_policy(policy)
+
+    @method(pair=False, raises=True)
+    def without(self, policy: Any) -> Any:
+        """Make a scope without a policy."""
+        _may_create("without", "not allowed to create scopes without policies")
+        return cast("Scope", self).without_policy(_reference(policy))
+
+    @method(pair=False, raises=True)
+    def contains(self, policy: Any) -> bool:
+        """Tell whether a policy is in it."""
+        return cast("Scope", self).contains(_reference(policy))
+
+    @method(pair=False)
+    def policies(self) -> list[Any]:
+        """List its policies."""
+        return list(cast("Scope", self).policies)
+
+    @method(pair=False, raises=True)
+    def evaluate(
+        self, actor: Actor, action: str, resource: str, meta: dict[str, Any] | None
+    ) -> str:
+        """Answer ``allow``, ``deny`` or ``undefined`` (apps 8.1)."""
+        scope = cast("Scope", self)
+        return scope.evaluate(actor, action, resource, _map(meta)).value
+
+
+def _may_create(resource: str, message: str) -> None:
+    check_permission("security.scope.create", resource, message)
+
+
+def _may_get(action: str, id_: str, message: str) -> None:
+    process = current_process()
+    if not runtime_of(process).allowed(process, action, id_):
+        raise InvalidError(message)
+
+
+@MODULE.export(pair=False)
+def actor() -> Any:
+    """Give who acts here, or ``nil``."""
+    return current_process().context.actor
+
+
+@MODULE.export(pair=False)
+def scope() -> Any:
+    """Give the policies that hold here, or ``nil``."""
+    return current_process().context.scope
+
+
+@MODULE.export(pair=False, raises=True)
+def can(action: str, resource: str, meta: dict[str, Any] | None) -> bool:
+    """Ask for oneself; without actor or scope the answer is no (apps 8.4.3)."""
+    context = current_process().context
+    return security.can(context.actor, context.scope, action, resource, _map(meta))
+
+
+@MODULE.export
+def policy(id: str) -> Any:  # noqa: A002 - its name
+    """Find a policy."""
+    _may_get("security.policy.get", id, "permission denied: access policy")
+    try:
+        return current_runtime().policies.policy(id)
+    except Error as error:
+        raise InternalError(f"get policy: {error}") from error
+
+
+@MODULE.export
+def named_scope(id: str) -> Any:  # noqa: A002
+    """Make a scope of the policies of a group (apps 8.4.1)."""
+    _may_get("security.policy_group.get", id, "permission denied: access policy group")
+    try:
+        return current_runtime().policies.named_scope(id)
+    except Error as error:
+        raise InternalError(f"get policy group: {error}") from error
+
+
+@MODULE.export(pair=False, raises=True)
+def new_scope(policies: list[Any] | None) -> Any:
+    """Make a scope of policies."""
+    _may_create("custom", "not allowed to create custom scopes")
+    if isinstance(policies, dict):
+        raise InvalidError("new_scope: wanted a list of policies, got a map")
+    return Scope([_policy(item) for item in policies or ()])
+
+
+@MODULE.export(pair=False, raises=True)
+def new_actor(id: str, meta: dict[str, Any] | None) -> Any:  # noqa: A002
+    """Make an actor."""
+    check_permission(
+        "security.actor.create", id, f"not allowed to create actor with ID: {id}"
+    )
+    return Actor(id, _map(meta))
+
+
+@MODULE.export
+def token_store(id: str) -> Any:  # noqa: A002
+    """Refuse: this version has no token stores."""
+    if not id:
+        raise InvalidError("token store id is required")
+    raise UnavailableError(
+        f"acquire token store {id}: token stores are not available in this version"
+    )
+
+
+@MODULE.table("_permit").export(name="token_store", pair=False, raises=True)
+def permit_token_store(id: str) -> None:  # noqa: A002
+    """Raise if the caller may not reach a token store."""
+    if id:
+        check_permission(
+            "security.token_store.get", id, f"not allowed to access token store: {id}"
+        )
