@@ -68,3 +68,54 @@ def test_moments_and_durations_are_read_and_written(tmp_path: Path) -> None:
         1,
         "14:00:00",
     ]
+
+
+def test_spans_are_capped_and_sums_are_exact(tmp_path: Path) -> None:
+    """What 64 bits cannot hold does not wrap (core T-34, T-39)."""
+    source = """
+    return { main = function()
+      local late, early = time.unix(32503680000, 0), time.unix(-32503680000, 0)
+      local zero = time.unix(0, 0)
+      local edge = time.unix(9223372036, 854775807)
+      local top, bottom = math.maxinteger, math.mininteger
+      local low = time.unix(-9223372037, 145224192)
+      return {
+        late:sub(early):nanoseconds() == top, early:sub(late):nanoseconds() == bottom,
+        edge:sub(zero):nanoseconds() == top, low:sub(zero):nanoseconds() == bottom,
+        edge:sub(time.unix(0, 1)):nanoseconds() == top - 1,
+        time.unix(1, 5):sub(time.unix(2, 6)):nanoseconds(),
+        time.unix(1, 999999999):add(top):equal(time.unix(9223372038, 854775806)),
+        time.unix(1, 999999999):add(2):nanosecond(),
+      }
+    end }
+    """
+    assert run_function(tmp_path, source, modules="time") == [
+        *[True] * 5,
+        -1_000_000_001,
+        True,
+        1,
+    ]
+
+
+def test_timers_can_be_reset_until_they_fire(tmp_path: Path) -> None:
+    """Nothing is armed again afterwards; buffered ticks remain (core T-15, T-17)."""
+    source = """
+    return { main = function()
+      local timer = time.timer("1h")
+      local out = { timer:reset("1s") }
+      timer:response():receive()
+      out[2], out[3] = timer:reset("1s"), timer:stop()
+      out[4] = pcall(function() timer:reset("x") end)
+      local ticker = time.ticker("1s")
+      time.sleep("2500ms")
+      out[5] = ticker:stop()
+      for i = 6, 8 do
+        local _, more = ticker:response():receive()
+        out[i] = more
+      end
+      return out
+    end }
+    """
+    clock = MockClock(autojump_threshold=0)
+    got = run_function(tmp_path, source, modules="time", clock=clock)
+    assert got == [True, False, False, False, True, True, True, False]

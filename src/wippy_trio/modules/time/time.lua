@@ -222,13 +222,23 @@ end
 function moment_methods.add(self, d)
   local seconds, n, zone = fields(self)
   local ns = duration_argument(d, "add")
-  return normal(seconds, n + ns, zone)
+  return normal(seconds + ns // 1000000000, n + ns % 1000000000, zone)
 end
 
 function moment_methods.sub(self, other)
   local s1, n1 = fields(self)
   local s2, n2 = fields(other)
-  return duration((s1 - s2) * 1000000000 + n1 - n2)
+  -- A span that 64 bits cannot hold is capped to what they can.
+  local s, n = s1 - s2, n1 - n2
+  if n < 0 then
+    s, n = s - 1, n + 1000000000
+  end
+  if s > 9223372036 or s == 9223372036 and n > 854775807 then
+    return duration(raw.math.maxinteger)
+  elseif s < -9223372037 or s == -9223372037 and n < 145224192 then
+    return duration(raw.math.mininteger)
+  end
+  return duration(s * 1000000000 + n)
 end
 
 function moment_methods.add_date(self, y, m, d)
