@@ -31,3 +31,40 @@ def test_a_record_has_its_fields_pid_and_location(
     assert record["location"] == "app:f:3"
     assert record["pid"] == "{app:f|0x00001}"
     del monkeypatch
+
+
+def test_texts_and_keys_that_are_no_strings(tmp_path: Path) -> None:
+    """The message goes by `tostring`, other keys are dropped, the table is kept."""
+    source = """
+    return { main = function()
+      local fields = { "dropped", kept = true, inner = { x = 1 }, error = "e" }
+      logger:warn(12, fields)
+      logger:with({ a = 1, b = 1 }):error(true, { a = 2 })
+      logger:debug(setmetatable({}, { __tostring = function() error("no") end }))
+      return fields.error
+    end }
+    """
+    with structlog.testing.capture_logs() as logs:
+        assert run_function(tmp_path, source, modules="logger") == "e"
+    [first] = [entry for entry in logs if entry["event"] == "12"]
+    assert first["log_level"] == "warning"
+    assert (first["kept"], first["inner"]) == (True, {"x": 1})
+    assert "dropped" not in first.values()
+    [second] = [entry for entry in logs if entry["event"] == "true"]
+    assert (second["a"], second["b"]) == (2, 1)
+
+
+def test_names_and_fields_are_checked(tmp_path: Path) -> None:
+    """An empty name and fields that are no table raise."""
+    source = """
+    return { main = function()
+      local out = {}
+      for i, f in ipairs({ function() logger:named("") end,
+        function() logger:with() end, function() logger:with(5) end,
+        function() logger:named({}) end }) do
+        out[i] = pcall(f)
+      end
+      return out
+    end }
+    """
+    assert run_function(tmp_path, source, modules="logger") == [False] * 4

@@ -39,24 +39,33 @@ local function merged(a, b)
     if P.type(b) ~= "table" then
       P.bad_argument(2, "logger", "table", b)
     end
-    for k, v in P.pairs(b) do t[P.tostring(k)] = P.bag(v) end
+    for k, v in P.pairs(b) do
+      if raw.type(k) == "string" then t[k] = P.bag(v) end
+    end
   end
   return t
 end
 for _, level in raw.ipairs({ "debug", "info", "warn", "error" }) do
   methods[level] = function(self, message, fields)
     own(self)
-    message = P.text_argument(1, level, message)
-    F._log(level, message, P.location(2), self[NAME], merged(self[FIELDS], fields))
+    local ok, text = raw.pcall(P.tostring, message)
+    text = ok and text or P.plain_text(message)
+    F._log(level, text, P.location(2), self[NAME], merged(self[FIELDS], fields))
   end
 end
 function methods.named(self, name)
   own(self)
   name = P.text_argument(1, "named", name)
+  if name == "" then
+    raw.error("bad argument #1 to 'named' (name expected, got an empty string)", 2)
+  end
   return new(self[NAME] == "" and name or self[NAME] .. "." .. name, self[FIELDS])
 end
 methods["with"] = function(self, fields)
   own(self)
+  if fields == nil then
+    P.bad_argument(1, "with", "table", nil)
+  end
   return new(self[NAME], merged(self[FIELDS], fields))
 end
 return new("", {})
