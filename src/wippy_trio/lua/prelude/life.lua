@@ -202,8 +202,30 @@ local function boot(proc, unit, state, args)
   return f(unpack(args, 1, args.n))
 end
 
+-- The text of a value that a program raised. Its `__tostring` is the program's: it runs as a
+-- task of the process, never in the scheduler or in another process, and gets one turn.
+local function text_of(proc, e)
+  local t = rawtype(e)
+  if t == "string" or t == "number" or P.is_error(e) then
+    return P.tostring(e)
+  elseif t ~= "table" or proc.dead then
+    return P.plain_text(e)
+  end
+  local before = P.current
+  local task = new_task(proc, function()
+    return P.tostring(e)
+  end)
+  P.current = task
+  local ok, text = resume(task.co)
+  P.current = before
+  local done = ok and rawtype(text) == "string" and status(task.co) == "dead"
+  proc.tasks[task] = nil
+  task.co = nil
+  return done and text or P.plain_text(e)
+end
+
 -- The load of a chunk failed: its error as it crosses (P-6, P-7).
-local function load_error(e)
+local function load_error(e, proc)
   if P.is_error(e) then
     local message, kind, retryable, details = P.error_fields(e)
     if kind == P.errors.NOT_FOUND then
@@ -212,7 +234,8 @@ local function load_error(e)
     return P.error_new("failed to execute script: " .. message,
       kind ~= "" and kind or P.errors.INTERNAL, retryable, details)
   end
-  return P.error_new("failed to execute script: " .. P.tostring(e), P.errors.INTERNAL, false)
+  local text = proc and text_of(proc, e) or P.plain_text(e)
+  return P.error_new("failed to execute script: " .. text, P.errors.INTERNAL, false)
 end
 
 local function new_proc(n, text, host_id, guard)
@@ -240,7 +263,7 @@ local function boot_step(task, ...)
       return nil, P.error_new("process terminated", P.errors.INTERNAL, false)
     end
     P.caught_in_boot(task, a)
-    local e = load_error(a)
+    local e = load_error(a, task.proc)
     P.error_trace(e, traceback(task.co))
     return nil, e
   elseif a == READY then
@@ -368,7 +391,7 @@ function P.boot_returned(task, ok, a)
     boot_over(task, true)
   elseif not ok then
     P.caught_in_boot(task, a)
-    boot_over(task, nil, load_error(a))
+    boot_over(task, nil, load_error(a, task.proc))
   end
 end
 
@@ -479,7 +502,7 @@ function P.crashed(proc, e, trace, task)
   elseif rawtype(e) == "string" then
     err = P.error_new(e, P.errors.INTERNAL, nil)
   else
-    err = P.error_new(P.tostring(e), P.errors.INTERNAL, nil)
+    err = P.error_new(text_of(proc, e), P.errors.INTERNAL, nil)
   end
   P.error_trace(err, trace)
   proc.crashed = true
@@ -553,4 +576,3 @@ function P.upgrade(proc, unit_key, args)
     fail(proc, P.error_new("upgrade: " .. P.tostring(e), P.errors.INTERNAL, false))
   end
 end
-local _ = status

@@ -830,7 +830,7 @@ function P.print(...)
   local n = select("#", ...)
   local texts = {}
   for i = 1, n do
-    local ok, text = raw.pcall(P.tostring, (select(i, ...)))
+    local ok, text = P.pcall(P.tostring, (select(i, ...)))
     texts[i] = ok and text or P.plain_text((select(i, ...)))
   end
   host.log(P.current.proc.n, "info", raw.table.concat(texts, " "), P.location(2), false)

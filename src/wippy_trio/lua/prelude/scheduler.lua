@@ -343,8 +343,10 @@ local function task_failed(task, e)
   P.crashed(proc, e, trace, task)
 end
 
--- One resume of one task and what follows from how it came back.
+-- What follows from how a task came back. Nobody runs meanwhile: work that is charged here (a
+-- result that is copied) belongs to the scheduler, which can neither be set aside nor die.
 local function returned(task, ok, a, b)
+  P.current = nil
   if a == SYS then
     return
   elseif task.booting then
@@ -364,7 +366,6 @@ local function returned(task, ok, a, b)
     end
   end
 end
-P.returned_from = returned
 
 local function run(task)
   P.current = task
