@@ -105,9 +105,6 @@ class Bench:
     def lazy(self, _host: str) -> bool:
         return False
 
-    def kernel_channels(self, _host: str) -> bool:
-        return False
-
     def allowed(self, _process: Process, action: str, resource: str) -> bool:
         return (action, resource) not in self.denied
 

@@ -124,7 +124,6 @@ class Commands:
             "parse_duration",
             "module",
             "class_",
-            "await_exit",
         )
         for name in names:
             plain[name.rstrip("_")] = protect(getattr(self, name))
@@ -207,7 +206,6 @@ class Commands:
             to_bytes(str(process.pid)),
             unit.key,
             self._guard(context),
-            1 if engine.surroundings.kernel_channels(host_id) else 0,
         )
 
     def admit_call(self, parent: int, id: bytes, overrides: Any) -> tuple[Any, ...]:  # noqa: A002
@@ -232,7 +230,6 @@ class Commands:
             process.pid.number,
             to_bytes(str(process.pid)),
             self._guard(context),
-            1 if engine.surroundings.kernel_channels(entry) else 0,
         )
 
     def birth(self, number: int) -> tuple[Any, ...] | None:
@@ -244,7 +241,6 @@ class Commands:
             to_bytes(str(process.pid)),
             to_bytes(host),
             self._guard(process.context),
-            1 if self.engine.surroundings.kernel_channels(host) else 0,
         )
 
     def unborn(self, number: int) -> None:
@@ -365,9 +361,6 @@ class Commands:
 
     def cancel_call(self, ticket: int) -> None:
         self.engine.cancel_remote(ticket)
-
-    def await_exit(self, number: int, target: bytes, seq: int) -> None:
-        raise InternalError(f"{number}: no exit to wait for of {text(target)} ({seq})")
 
     # -- modules -------------------------------------------------------------------
 

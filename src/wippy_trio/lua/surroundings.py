@@ -63,10 +63,6 @@ class Surroundings(CodeSource, Protocol):
         """Tell whether processes of a host open their nursery on demand."""
         ...
 
-    def kernel_channels(self, host: str) -> bool:
-        """Tell whether programs on a host get kernel channels."""
-        ...
-
     def module(self, name: str) -> ModuleDescription:
         """Describe a module, or raise what is missing for it."""
         ...

@@ -62,11 +62,6 @@ class EngineSurroundings:
         """Give the host of function calls."""
         return self.runtime.function_host
 
-    def kernel_channels(self, host: str) -> bool:
-        """Tell whether programs of a host get kernel channels."""
-        options = self.runtime.host_options.get(host)
-        return options is not None and options["channels"] == "kernel"
-
     def budget(self, host: str) -> str:
         """Tell the kind of budget checks for programs of a host."""
         options = self.runtime.host_options.get(host)

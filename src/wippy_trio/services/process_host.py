@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from wippy_trio.sdk import EntryKind, InvalidError, read_lifecycle
+from wippy_trio.sdk import (
+    EntryKind,
+    InvalidError,
+    UnavailableError,
+    read_lifecycle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,11 +88,12 @@ def read_host_options(entry: Entry) -> dict[str, Any]:
     """Read the options of a process host.
 
     ``workers``, ``queue_size`` and ``local_queue_size`` are hints. Ours are
-    ``isolation`` (``shared``, ``vm``), ``channels`` (``vm``, ``kernel``), ``budget``
-    (``full``, ``loops``, ``off``) and ``nursery`` (``eager``, ``on_demand``).
+    ``budget`` (``full``, ``loops``, ``off``) and ``nursery`` (``eager``,
+    ``on_demand``). ``isolation`` and ``channels`` have one value each so far.
 
     Raises:
       InvalidError: A value of the wrong type or range.
+      UnavailableError: A value that this version does not carry out.
     """
     data = entry.data if isinstance(entry.data, dict) else {}
     host = data.get("host")
@@ -103,10 +109,15 @@ def read_host_options(entry: Entry) -> dict[str, Any]:
             raise InvalidError(
                 f"host.{field}: wanted a number above 0, got {host[field]!r}"
             )
+    for field, value in (("isolation", "vm"), ("channels", "kernel")):
+        if host.get(field) == value:
+            raise UnavailableError(
+                f"host.{field}: {value} is not available in this version"
+            )
     options: dict[str, Any] = {}
     for field, allowed in (
-        ("isolation", ("shared", "vm")),
-        ("channels", ("vm", "kernel")),
+        ("isolation", ("shared",)),
+        ("channels", ("vm",)),
         ("budget", ("full", "loops", "off")),
         ("nursery", ("eager", "on_demand")),
     ):

@@ -282,9 +282,6 @@ P.channel_state = state_of
 
 function methods.send(ch, v)
   local st = state_of(ch)
-  if st.kernel then
-    return P.kernel_send(st, v)
-  end
   if st.closed then
     error("send on closed channel", 2)
   end
@@ -304,9 +301,6 @@ end
 
 function methods.receive(ch)
   local st = state_of(ch)
-  if st.kernel then
-    return P.kernel_receive(st)
-  end
   local ready, v, ok = poll(st)
   if ready then
     return v, ok
@@ -321,9 +315,6 @@ end
 
 function methods.close(ch)
   local st = state_of(ch)
-  if st.kernel then
-    return P.kernel_close(st)
-  end
   if close(st) then
     -- The woken run before the closer goes on (C-26), where the closer can wait.
     local task = P.current
@@ -417,11 +408,6 @@ local function select_(cases, default)
   local list, n, wants_default = gather(cases)
   wants_default = wants_default or default == true
   for i = 1, n do
-    if list[i].st.kernel then
-      return P.kernel_select(list, n, wants_default)
-    end
-  end
-  for i = 1, n do
     local case = list[i]
     local done, v, ok = try(case)
     if done then
@@ -462,9 +448,6 @@ local function new(size)
       P.bad_argument(1, "new", "number", size)
     end
     cap = number > 0 and floor(number) or 0
-  end
-  if P.current.proc.kernel_channels then
-    return P.kernel_channel(cap)
   end
   return (new_channel(cap))
 end

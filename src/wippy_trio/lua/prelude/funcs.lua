@@ -12,7 +12,6 @@ local rawtype, rawnext, rawmt, setrawmt, native_error, select, unpack =
   raw.table.unpack
 local host, park, wake, push, copy = P.host, P.park, P.wake, P.push, P.copy
 local K = P.errors
-local math_type, floor = raw.math.type, raw.math.floor
 
 local pools = {} -- function id -> pool
 P.pools = pools
@@ -70,9 +69,9 @@ end
 
 -- Begin a call that has a place in its pool.
 function start(pool, call)
-  local ok, n, text, guard, options = host.admit_call(call.parent, pool.id, call.overrides)
+  local ok, n, text, guard, details = host.admit_call(call.parent, pool.id, call.overrides)
   if not ok then
-    return tell(call, nil, P.host_error(n, text, guard, options))
+    return tell(call, nil, P.host_error(n, text, guard, details))
   end
   pool.busy = pool.busy + 1
   call.pool = pool
@@ -81,7 +80,6 @@ function start(pool, call)
   if state then
     idle[#idle] = nil
     local proc = P.new_proc(n, text, pool.id, guard)
-    proc.kernel_channels = options == 1
     proc.entry, proc.state, proc.call = pool.id, state, call
     call.proc, call.state = proc, state
     local task = P.new_task(proc, state.f)
@@ -90,7 +88,7 @@ function start(pool, call)
     push(task)
     return
   end
-  local proc, err = P.birth_call(n, text, pool, guard, options, call)
+  local proc, err = P.birth_call(n, text, pool, guard, call)
   if proc == nil then
     release(pool, nil)
     tell(call, nil, err)
@@ -626,4 +624,3 @@ P.natives.funcs = P.library("funcs", {
     return setrawmt({ [SPEC] = {} }, EXECUTOR)
   end,
 })
-local _ = math_type and floor

@@ -311,9 +311,8 @@ end
 
 -- Make a process whose kernel side was admitted: `proc`, or nil, err, or false if its chunk
 -- is still running on its own budget (then `waiter` is woken with text or nil, err).
-function P.birth(n, text, host_id, unit_key, guard, options, args, waiter)
+function P.birth(n, text, host_id, unit_key, guard, args, waiter)
   local proc = new_proc(n, text, host_id, guard)
-  proc.kernel_channels = options.kernel_channels
   local unit = units[unit_key]
   if not unit then
     local ok, found = raw.pcall(fetch_unit, unit_key)
@@ -351,9 +350,8 @@ end
 
 -- Make the process of a function call that needs a fresh state; the entry point goes on by
 -- itself once the chunk is loaded.
-function P.birth_call(n, text, pool, guard, options, call)
+function P.birth_call(n, text, pool, guard, call)
   local proc = new_proc(n, text, pool.id, guard)
-  proc.kernel_channels = options == 1
   call.proc = proc
   local unit = units[pool.unit]
   if not unit then

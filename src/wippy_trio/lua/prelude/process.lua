@@ -5,7 +5,7 @@ local raw = P.raw
 local rawtype, rawnext, rawmt, setrawmt, native_error, select =
   raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable, raw.error, raw.select
 local byte, find = raw.string.byte, raw.string.find
-local park, host, emit, OUT = P.park, P.host, P.emit, P.OUT
+local park, host = P.park, P.host
 local by_text = P.by_text
 local copy, new_message, deliver = P.copy, P.new_message, P.deliver
 local K = P.errors
@@ -97,13 +97,6 @@ local function post(text, proc, topic, from, n, v)
   return pair(host.send(from, text, topic, wire))
 end
 P.post = post
-
-local function send_many(task, destination, topic, ...)
-  local n = select("#", ...)
-  if n < 2 and topic == nil then
-    return fail_pair(K.INVALID, "send requires at least destination and topic arguments")
-  end
-end
 
 function process.send(destination, topic, ...)
   local task = P.current
@@ -444,29 +437,22 @@ end
 -- Admit and give birth: pid text and nil, or nil and an error.
 local function spawn(task, id, host_id, flags, builder, args)
   local me = task.proc
-  local ok, n, text, unit_key, guard, options =
+  local ok, n, text, unit_key, guard =
     host.admit(me.n, id, host_id, flags, builder and builder.name or false,
       builder and builder.wire or false)
   if not ok then
     return nil, P.host_error(n, text, unit_key, guard)
-  elseif unit_key == nil then
-    -- It runs elsewhere (another VM): the host goes on by itself.
-    return P.spawn_elsewhere(task, n, args)
   end
-  local proc, err = P.birth(n, text, host_id, unit_key, guard, P.host_options(options), args, task)
+  local proc, err = P.birth(n, text, host_id, unit_key, guard, args, task)
   if proc then
     if builder and builder.name then
       proc.named = true
     end
-    return text, nil, proc
+    return text, nil
   elseif proc == nil then
     return nil, err
   end
   return park(task)
-end
-
-function P.host_options(options)
-  return { kernel_channels = options == 1 }
 end
 
 for _, row in raw.ipairs(SPAWNS) do
@@ -516,21 +502,17 @@ local function exec_checked(task, builder, id, host_id, ...)
   end
   P.may_wait(task, "process.exec")
   local args = arguments(...)
-  local text, err, proc = spawn(task, id, host_id, 0, builder, args)
+  local text, err = spawn(task, id, host_id, 0, builder, args)
   if not text then
-    if P.error_fields(err) and P.errors_kind(err) == K.PERMISSION_DENIED then
+    if P.errors_kind(err) == K.PERMISSION_DENIED then
       return nil, err
     end
     local message, _, retryable, details = P.error_fields(err)
     return nil, P.error_new(message, K.INTERNAL, retryable, details)
   end
-  proc = proc or by_text[text]
+  -- It has not run yet: the wait is in place before its first slice.
   task.seq = task.seq + 1
-  if proc and not proc.dead then
-    proc.call = { task = task, seq = task.seq }
-  else
-    host.await_exit(me.n, text, task.seq)
-  end
+  by_text[text].call = { task = task, seq = task.seq }
   local value, failure = park(task)
   return value, failure
 end
@@ -835,4 +817,3 @@ function P.print(...)
   end
   host.log(P.current.proc.n, "info", raw.table.concat(texts, " "), P.location(2), false)
 end
-local _ = emit and OUT and send_many

@@ -101,11 +101,11 @@ local IN = {
   end,
 
   function(n, unit_key, wire) -- 10: a birth from the host
-    local text, host_id, guard, options = P.host.birth(n)
+    local text, host_id, guard = P.host.birth(n)
     if text == nil then
       return
     end
-    local proc, err = P.birth(n, text, host_id, unit_key, guard, P.host_options(options),
+    local proc, err = P.birth(n, text, host_id, unit_key, guard,
       arguments_of(unpack_wire(wire)), nil)
     if proc then
       P.emit(P.OUT.BORN, n, nil, nil, nil)
