@@ -19,6 +19,7 @@ from wippy_trio.errors import (
     NotFoundError,
     UnavailableError,
 )
+from wippy_trio.kernel.body import PythonBody, PythonContext
 from wippy_trio.kernel.clock import Clock
 from wippy_trio.kernel.events import Cancel, Event, ExitEvent, LinkDown, Message
 from wippy_trio.kernel.exit import Exit, exit_of_exception
@@ -248,8 +249,10 @@ async def test_messages_are_delivered_or_refused() -> None:
         for destination in (process.pid, str(process.pid), "it"):
             node.send(destination, "t", (1,), sender=NOBODY)
         assert body.heard == [Message("t", NOBODY, (1,))] * 3  # core N-1
-        with pytest.raises(NotFoundError, match="process not found"):
+        with pytest.raises(NotFoundError, match="host not found"):  # core M-4
             node.send(Pid("app:elsewhere", process.pid.number), "t", (), sender=None)
+        with pytest.raises(NotFoundError, match="process not found"):  # core P-72
+            node.send(Pid(host.id, 99), "t", (), sender=None)
         with pytest.raises(NotFoundError, match=r"could not resolve '\{odd'"):
             node.send("{odd", "t", (), sender=None)  # core N-3
         with pytest.raises(InternalError, match="host not found"):
@@ -396,3 +399,27 @@ async def test_the_clock_is_trios_with_an_epoch(
     before = real.unix()
     await trio.sleep(60)
     assert real.unix() - before == pytest.approx(60)
+
+
+async def test_an_error_in_a_clean_up_does_not_leave_with_a_cancellation() -> None:
+    """A cancelled process whose clean-up raises takes nothing else down with it."""
+
+    async def clumsy(me: PythonContext) -> None:
+        async def cleans_up() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise RuntimeError("clean-up")
+
+        me.start_soon(cleans_up)
+        await trio.sleep_forever()
+
+    host = Node().host("main")
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(host.run)
+            host.node.admit(PythonBody(clumsy), host)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert host.node.processes == {}

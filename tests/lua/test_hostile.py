@@ -6,6 +6,7 @@ Each of them harms itself at most: the VM goes on, and so does a neighbour.
 from __future__ import annotations
 
 import pytest
+import structlog
 import trio
 
 from tests.lua.engine_fixture import bench
@@ -97,3 +98,15 @@ async def test_a_huge_error_ends_its_process_only() -> None:
     end
     """
     assert await end_of(source) == "big"
+
+
+async def test_a_chunk_at_a_limit_of_the_vm_loads_without_checks() -> None:
+    """200 locals and a loop leave no room for a planted counter: it runs unchecked."""
+    names = " ".join(f"local a{i} = {i}" for i in range(200))
+    source = f"return function() {names} while a1 < 5 do a1 = a1 + 1 end return a1 end"
+    with structlog.testing.capture_logs() as logs:
+        async with bench({"main": source}) as b:
+            assert await b.value("main") == 5
+    [warning] = [entry for entry in logs if entry["event"] == "chunk.unchecked"]
+    assert warning["entry"] == "app:main"
+    assert "limit is 200" in warning["reason"]

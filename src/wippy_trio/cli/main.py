@@ -54,5 +54,5 @@ def main(arguments: list[str]) -> int:
 
         if options.debug or not isinstance(error, (Error, OSError)):
             raise
-        sys.stderr.write(f"Error: {error}\n")
+        import_module("wippy_trio.cli.failure").report(error)
         return 1

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.cli.failure import report
 from wippy_trio.cli.project import add_project_arguments, load
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ async def _main(
             code = runtime.exit_code or 0
             nursery.cancel_scope.cancel()
     if failure is not None:
-        sys.stderr.write(f"Error: {failure}\n")
+        report(failure)
         return 1
     return code
 
@@ -126,9 +127,13 @@ async def _launch(
     place = host or _terminal_host(runtime)
     await runtime.supervisor.start([place], runtime.live.state.state)
     entry = runtime.live.state.state.get(target)
-    command = entry.meta.get("command") if entry is not None else None
+    if entry is None:
+        from wippy_trio.errors import NotFoundError  # noqa: PLC0415
+
+        raise NotFoundError(f"-x {target}: wanted a process entry, found none")
+    command = entry.meta.get("command")
     context = None
-    if isinstance(command, dict) and entry is not None:
+    if isinstance(command, dict):
         from wippy_trio.sdk import read_identity  # noqa: PLC0415
 
         context = runtime.context_of(read_identity(command.get("security"), entry))

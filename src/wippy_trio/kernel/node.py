@@ -40,6 +40,7 @@ class Node:
         self.observers: list[Callable[[str, Process], None]] = []
         self.runtime: Any = None  # whoever runs this node; nothing here looks at it
         self._last = 0
+        self._places: set[str] = set()
 
     def number(self) -> int:
         """Take the next number; none is given twice (core PID-3, P-73)."""
@@ -97,6 +98,8 @@ class Node:
           UnavailableError: The host does not run.
         """
         host.check_running()
+        if place is not None:
+            self._places.add(place)
         pid = Pid(host.id if place is None else place, self.number(), self.name)
         if name is not None:
             self.names.register(name, pid)
@@ -190,9 +193,10 @@ class Node:
         """
         if topic.startswith("@"):
             raise InvalidError("cannot send to @ topics")
-        process = self.find(self.resolve(destination))
+        pid = self.resolve(destination)
+        process = self.find(pid)
         if process is None:
-            raise NotFoundError("process not found")
+            raise NotFoundError(self._missing(pid))
         process.body.deliver(process, Message(topic, sender, values))
 
     def link(self, a: Pid, b: Pid) -> None:
@@ -243,10 +247,15 @@ class Node:
         process = self._required(target)
         process.end(Exit.terminated(process.pid))
 
+    def _missing(self, pid: Pid) -> str:
+        """Say what of a pid that names no process is missing (core M-4, P-46)."""
+        known = pid.host in self.hosts or pid.host in self._places
+        return "process not found" if known else "host not found"
+
     def _required(self, target: Pid) -> Process:
         process = self.find(target)
         if process is None:
-            known = target.host in self.hosts or ":" not in target.host
-            what = "process not found" if known else "host not found"
-            raise InternalError(what, retryable=False, details={"pid": str(target)})
+            raise InternalError(
+                self._missing(target), retryable=False, details={"pid": str(target)}
+            )
         return process

@@ -101,6 +101,7 @@ class Commands:
             "unborn",
             "unit",
             "chunk",
+            "plain_chunk",
             "birth",
             "resolve",
             "send",
@@ -259,6 +260,15 @@ class Commands:
         chunks = self.engine.chunks
         return to_bytes(chunks.name(key)), chunks.erased(key).text
 
+    def plain_chunk(self, key: int, message: bytes) -> bytes:
+        chunks = self.engine.chunks
+        log.warning(
+            "chunk.unchecked",
+            entry=chunks.name(key),
+            reason=message.decode("utf-8", "replace"),
+        )
+        return chunks.plain(key).text
+
     def upgrade(self, number: int, id: bytes) -> tuple[Any, ...]:  # noqa: A002
         process = self._process(number)
         unit = self.engine.units.get(text(id))
@@ -283,9 +293,6 @@ class Commands:
     ) -> tuple[Any, ...]:
         pid = Pid.parse(text(target))
         origin = Pid.parse(text(sender)) if sender else None
-        if self.node.find(pid) is None and pid.number not in self.node.processes:
-            known = pid.host in self.node.hosts or ":" in pid.host
-            raise NotFoundError("process not found" if known else "host not found")
         self.node.send(pid, text(topic), WireValues(wire), sender=origin)
         return True, True
 

@@ -44,7 +44,7 @@ __all__ = ["Engine"]
 log = structlog.get_logger(__name__)
 
 # Outbound entries; prelude/life.lua has the other side.
-EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT = 1, 2, 4, 5, 6, 7, 8
+EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT, FORGOTTEN = 1, 2, 4, 5, 6, 7, 8, 9
 
 SLICE = 0.003
 """Seconds a step may run before Trio's other tasks get a turn."""
@@ -109,6 +109,7 @@ class Engine:
         self._remote: dict[int, trio.CancelScope] = {}
         self._last_ticket = 0
         self._parked: trio.lowlevel.Task | None = None
+        self._nursery: trio.Nursery | None = None
 
     def _open_vm(self) -> VM:
         vm = VM(self.lua_version, self.commands.table(), **self._vm_options)
@@ -145,13 +146,14 @@ class Engine:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Drive the VM until cancelled."""
-        task_status.started()
-        while True:
-            due = self.step()
-            if due is None or self.vm.pending:
-                await checkpoint()
-            elif due > trio.current_time():
-                await self._park(due)
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            while True:
+                due = self.step()
+                if due is None or self.vm.pending:
+                    await checkpoint()
+                elif due > trio.current_time():
+                    await self._park(due)
 
     def step(self) -> float | None:
         """Enter the VM once and carry out what came out.
@@ -180,7 +182,7 @@ class Engine:
         for i in range(2, len(entries), 5):
             op = entries[i]
             if op == EXIT:
-                self._exited(entries[i + 1], entries[i + 2], entries[i + 3])
+                self._exited(*entries[i + 1 : i + 5])
             elif op == NURSE:
                 process = self.node.processes.get(entries[i + 1])
                 if process is not None and process.nursery is None and not process.lazy:
@@ -196,6 +198,10 @@ class Engine:
                 self._settle(self._births.pop(entries[i + 1], None), None, error)
             elif op == RESULT:
                 self._result(entries[i + 1], entries[i + 2], entries[i + 3])
+            elif op == FORGOTTEN:
+                process = self.detached.pop(entries[i + 1], None)
+                if process is not None:
+                    self.forget(process)
             elif op == FREED:
                 self.commands.freed(decode(entries[i + 1])[0])
 
@@ -207,7 +213,7 @@ class Engine:
             pending.value, pending.error = value, error
             pending.event.set()
 
-    def _exited(self, number: int, code: int, value: Any) -> None:
+    def _exited(self, number: int, code: int, value: Any, detached: Any) -> None:
         process = self.node.processes.get(number)
         if process is None:
             return
@@ -222,6 +228,8 @@ class Engine:
             result = Exit.terminated(pid)
         else:
             result = Exit.linked(pid)
+        if detached:
+            self.detached[number] = process
         self.end(process, result)
 
     def end(self, process: Process, result: Exit) -> None:
@@ -231,7 +239,8 @@ class Engine:
             process.end(result)
         finally:
             self.body.reporting = None
-        self.forget(process)
+        if process.pid.number not in self.detached:
+            self.forget(process)
         if not result.ok:
             self.surroundings.exited(process)
 
@@ -276,7 +285,10 @@ class Engine:
         process = self.node.processes.get(number) or self.detached.get(number)
         if process is None:
             return
-        process.start_soon(self._run_call, process, call, fid, wire)
+        if process.exit is None:
+            process.start_soon(self._run_call, process, call, fid, wire)
+        elif self._nursery is not None:  # what a finished function call left behind
+            self._nursery.start_soon(self._run_call, process, call, fid, wire)
 
     async def _run_call(
         self, process: Process, call: int, fid: int, wire: bytes

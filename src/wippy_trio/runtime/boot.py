@@ -128,7 +128,13 @@ class RunningRuntime:
             getattr(log, finding.level)(finding.message, **finding.fields)
         log.info("loaded entries", count=len(self.project.entries))
         log.info("creating baseline state from entries")
-        await self.live.load(self.project.entries.values())
+        try:
+            await self.live.load(self.project.entries.values())
+        except Error as error:
+            log.error(  # noqa: TRY400 - no traceback in the program's log
+                "entry loading failed", error=str(error), details=error.details
+            )
+            raise
         log.info("runtime ready")
 
     async def stop(self) -> None:
@@ -333,6 +339,9 @@ async def running(runtime: RunningRuntime) -> AsyncIterator[RunningRuntime]:
         finally:
             with trio.CancelScope(shield=True):
                 limit = runtime.config.seconds("shutdown.timeout") + 5
-                with trio.move_on_after(limit), contextlib.suppress(Error):
-                    await runtime.stop()
+                with trio.move_on_after(limit):
+                    try:
+                        await runtime.stop()
+                    except Error as error:
+                        log.error("shutdown failed", error=str(error))  # noqa: TRY400 - likewise
             nursery.cancel_scope.cancel()

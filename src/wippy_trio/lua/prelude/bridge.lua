@@ -33,7 +33,7 @@ P.begin_call = begin_call
 
 -- An answer came: `tag` 0 is a scalar, 1 values in the wire format, 2 an error in it.
 function P.answer(n, id, tag, value)
-  local proc = P.procs[n]
+  local proc = P.procs[n] or P.detached[n]
   local calls = proc and proc.calls
   local task = calls and calls[id]
   if not task then

@@ -108,7 +108,7 @@ local function fetch_pool(id)
     return nil, P.host_error(unit_key, max, kind, extra)
   end
   local pool = { id = id, unit = unit_key, max = max, busy = 0, idle = {}, kind = kind,
-    host = extra }
+    host = extra, retry = host.retry_options(id) }
   pools[id] = pool
   return pool
 end
@@ -322,8 +322,8 @@ local function may_retry(policy, err)
   return not NEVER[kind]
 end
 
-local function retry_policy(id, spec)
-  local own = host.retry_options(id)
+-- The policy of one call: the function's metadata, overlaid by the options of the call.
+local function retry_policy(own, spec)
   local given = spec and spec.options and spec.options.retry
   if not own and rawtype(given) ~= "table" then
     return nil
@@ -370,7 +370,14 @@ local function call_function(name, spec, id, ...)
   if me.guard and not host.allowed(me.n, "funcs.call", id) then
     return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
   end
-  local policy = (spec and spec.options or P.retried[id]) and retry_policy(id, spec)
+  local pool = pools[id]
+  if not pool then
+    pool, err = fetch_pool(id)
+    if not pool then
+      return nil, err
+    end
+  end
+  local policy = retry_policy(pool.retry, spec)
   local args = arguments(...)
   if not policy then
     return waited_call(task, id, spec, args)
@@ -388,7 +395,6 @@ local function call_function(name, spec, id, ...)
     P.sleep(delay * (1 + jitter * (2 * P.random() - 1)))
   end
 end
-P.retried = {} -- ids of functions whose metadata asks for retries; the host fills it
 
 -- Futures (core 14.5) -----------------------------------------------------------------------------
 

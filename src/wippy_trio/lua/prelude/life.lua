@@ -36,7 +36,7 @@ function P.take_out()
 end
 
 local OUT = { EXIT = 1, CALL = 2, SEND = 3, NURSE = 4, UNBORN = 5, BORN = 6, FREED = 7,
-  RESULT = 8, KERNEL = 9, CANCEL = 10 }
+  RESULT = 8, FORGOTTEN = 9 }
 P.OUT = OUT
 local EXIT_VALUE, EXIT_KEPT, EXIT_ERROR, EXIT_TERMINATED, EXIT_LINKED = 0, 1, 2, 3, 4
 
@@ -53,7 +53,12 @@ local function compile(key)
   local proto
   proto, message = raw.load(text, "@" .. name, "t", {})
   if not proto then
-    return nil, message
+    -- A limit of the VM, which the checks brought it over: without them it may fit.
+    local plain = host.plain_chunk(key, message)
+    proto = plain and raw.load(plain, "@" .. name, "t", {})
+    if not proto then
+      return nil, message
+    end
   end
   protos[key] = proto
   return proto
@@ -393,38 +398,51 @@ function P.boot_returned(task, ok, a)
   end
 end
 
--- Let what a finished function call left behind go on: coroutines that wait for time finish by
--- themselves, those blocked on channels only are discarded (apps 13.31). The pid is dead.
-function P.detach(proc)
-  local main, any = proc.main, false
+-- Detached states --------------------------------------------------------------------------------
+-- What a finished function call left behind goes on while something that is not a channel will
+-- wake it: time, or an answer of the host (apps 13.31). The pid is dead meanwhile.
+
+P.detached = {} -- number -> process
+
+-- Whether a task of the process other than its main one waits for time or for the host.
+local function waits(proc)
   for task in rawnext, proc.tasks do
-    if task ~= main and task.sleep then
-      any = true
+    if task ~= proc.main and task.sleep then
+      return true
     end
   end
-  if not any then
+  for _, task in rawnext, proc.calls or {} do
+    if task ~= proc.main and task.co then
+      return true
+    end
+  end
+  return false
+end
+
+local function detach(proc)
+  if not waits(proc) then
     return false
   end
-  P.procs[proc.n] = nil
+  local n, main = proc.n, proc.main
+  P.procs[n] = nil
   P.by_text[proc.text] = nil
   P.alive = P.alive - 1
   proc.detached, proc.call = true, nil
   proc.tasks[main] = nil
   main.co = nil
-  P.detached[proc] = true
+  P.detached[n] = proc
   return true
 end
-P.detached = {}
 
--- A task of a detached process finished: is any left that time will wake?
-function P.detached_task_over(proc)
-  for task in rawnext, proc.tasks do
-    if task.sleep or task.queued then
-      return
+-- Called when nothing is runnable: let go of what nothing will wake any more.
+function P.end_detached()
+  for n, proc in rawnext, P.detached do
+    if proc.dead or not waits(proc) then
+      P.detached[n] = nil
+      P.drop(proc)
+      emit(OUT.FORGOTTEN, n, nil, nil, nil)
     end
   end
-  P.detached[proc] = nil
-  P.drop(proc)
 end
 
 -- Ends ----------------------------------------------------------------------------------------
@@ -432,12 +450,12 @@ end
 P.results, P.last_result = {}, 0
 P.ended = {} -- text -> true, for processes that ended in this step and were not reported yet
 
-local function report(proc, code, value)
+local function report(proc, code, value, detached)
   P.ended[proc.text] = true
   if proc.named then
     host.release_names(proc.n)
   end
-  emit(OUT.EXIT, proc.n, code, value, nil)
+  emit(OUT.EXIT, proc.n, code, value, detached)
 end
 
 -- An error as it leaves a process (P-24, P-25, P-31, E-45).
@@ -469,7 +487,7 @@ function P.returned(proc, value, second)
     end
   end
   local call = proc.call
-  local detached = call and P.detach(proc)
+  local detached = call and call.pool and detach(proc)
   if not detached then
     P.drop(proc)
   end
@@ -481,11 +499,11 @@ function P.returned(proc, value, second)
     local key = P.last_result + 1
     P.last_result = key
     P.results[key] = value
-    report(proc, EXIT_KEPT, key)
+    report(proc, EXIT_KEPT, key, detached)
   elseif t == "function" or t == "thread" then
-    report(proc, EXIT_VALUE, nil)
+    report(proc, EXIT_VALUE, nil, detached)
   else
-    report(proc, EXIT_VALUE, value)
+    report(proc, EXIT_VALUE, value, detached)
   end
 end
 

@@ -318,12 +318,8 @@ function coroutine.spawn(f)
 end
 
 local function finish_task(task)
-  local proc = task.proc
-  proc.tasks[task] = nil
+  task.proc.tasks[task] = nil
   task.co = nil
-  if proc.detached then
-    P.detached_task_over(proc)
-  end
 end
 
 -- An error nobody caught, in any task, fails the whole process (P-30).

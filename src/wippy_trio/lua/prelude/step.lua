@@ -154,7 +154,6 @@ local IN = {
 
 }
 
--- Something outside a task failed: a fault of ours.
 local function finish_upgrades()
   local list = P.upgrades
   P.upgrades = {}
@@ -174,12 +173,6 @@ local function recheck_links()
     if not proc.dead and not proc.trap and P.waiting_link_down(proc) then
       P.kill(proc, true)
     end
-  end
-end
-
-local function end_detached()
-  for proc in rawnext, P.detached do
-    P.detached_task_over(proc)
   end
 end
 
@@ -240,7 +233,7 @@ function P.step(now, slice, ...)
     return give(1)
   end
   if rawnext(P.detached) then
-    end_detached()
+    P.end_detached()
   end
   return give(0)
 end
