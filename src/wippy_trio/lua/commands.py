@@ -78,7 +78,7 @@ class Commands:
         self.functions: list[HostFunction] = []
         self._classes: dict[type, int] = {}
         self._class_list: list[tuple[HandleClass, bytes]] = []
-        self.objects: dict[int, Any] = {}
+        self.objects: dict[int, tuple[int, Any]] = {}  # number: owner, object
         self._owned: dict[int, set[int]] = {}
         self._last_object = 0
 
@@ -425,10 +425,10 @@ class Commands:
             key = self._classes[handle.cls]
         self._last_object += 1
         number = self._last_object
-        self.objects[number] = value
         process = running_process.get()
-        if process is not None:
-            self._owned.setdefault(process.pid.number, set()).add(number)
+        owner = 0 if process is None else process.pid.number
+        self.objects[number] = (owner, value)
+        self._owned.setdefault(owner, set()).add(number)
         return key, number
 
     def find_object(self, _key: int, number: int) -> Any:
@@ -438,7 +438,7 @@ class Commands:
           InvalidError: It was released.
         """
         try:
-            return self.objects[number]
+            return self.objects[number][1]
         except KeyError:
             raise InvalidError("the handle was released with its process") from None
 
@@ -450,7 +450,11 @@ class Commands:
     def freed(self, numbers: list[int]) -> None:
         """Forget objects whose handles the collector freed."""
         for number in numbers:
-            self.objects.pop(number, None)
+            found = self.objects.pop(number, None)
+            if found is not None:
+                owned = self._owned.get(found[0])
+                if owned is not None:
+                    owned.discard(number)
 
     # -- calls of module functions -----------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wippy_trio.errors import InvalidError
-from wippy_trio.expr import compile_matcher
 from wippy_trio.registry.entry import Entry, EntryId, same_value
 from wippy_trio.registry.finding import Finding
 from wippy_trio.registry.patterns import match_glob
@@ -118,6 +117,8 @@ def _operation(
         return None
     if operator == "~":
         try:
+            from wippy_trio.expr import compile_matcher  # noqa: PLC0415 - few need it
+
             search = compile_matcher(wanted).search
         except InvalidError as error:
             findings.append(

@@ -6,11 +6,14 @@ Source: apps 8.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wippy_trio.errors import InvalidError
-from wippy_trio.expr import Matcher, compile_matcher, from_host, go_text
+from wippy_trio.expr import from_host, go_text
 from wippy_trio.security.request import MISSING, Request
+
+if TYPE_CHECKING:
+    from wippy_trio.expr import Matcher
 
 __all__ = ["Condition", "ConditionError", "parse_conditions"]
 
@@ -106,6 +109,8 @@ def _condition(index: int, data: object) -> Condition:
     if not isinstance(value, str):
         raise refuse(f"{operator} needs a string, got {go_text(value)}")
     try:
+        from wippy_trio.expr import compile_matcher  # noqa: PLC0415 - few need it
+
         return Condition(field, operator, value, matcher=compile_matcher(value))
     except InvalidError as error:
         raise refuse(f"invalid regex: {error}") from error

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from wippy_trio.errors import InvalidError
-from wippy_trio.expr import Program, compile_expression
 from wippy_trio.security.conditions import Condition, parse_conditions
 from wippy_trio.security.patterns import matches
 from wippy_trio.security.request import Request
 
 if TYPE_CHECKING:
+    from wippy_trio.expr import Program
     from wippy_trio.security.actor import Actor
 
 __all__ = ["EXPRESSION_KIND", "POLICY_KIND", "Policy", "Verdict", "parse_policy"]
@@ -153,6 +153,8 @@ def _patterns(field: str, value: object) -> tuple[str, ...]:
 def _expression(value: object) -> Program:
     if not isinstance(value, str) or not value.strip():
         raise InvalidError("expression is required")
+    from wippy_trio.expr import compile_expression  # noqa: PLC0415 - few need it
+
     return compile_expression(value, environment_names=_NAMES)
 
 

@@ -160,6 +160,7 @@ end
 function P.call_from_host(id, ticket, parent, overrides, args)
   local call = { parent = parent, overrides = overrides, args = args }
   call.done = function(value, err)
+    P.host_calls[ticket] = nil
     if err then
       P.emit(P.OUT.RESULT, ticket, 2, P.pack(1, err), nil)
     else
