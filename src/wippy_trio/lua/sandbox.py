@@ -39,6 +39,7 @@ PRELUDE = (
     "mailbox",
     "life",
     "process",
+    "spawn",
     "timers",
     "bridge",
     "funcs",

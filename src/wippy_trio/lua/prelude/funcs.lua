@@ -11,6 +11,7 @@ local rawtype, rawnext, rawmt, setrawmt, native_error, select, unpack =
   raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable, raw.error, raw.select,
   raw.table.unpack
 local host, park, wake, push, copy = P.host, P.park, P.wake, P.push, P.copy
+local arguments = P.arguments
 local K = P.errors
 
 local pools = {} -- function id -> pool
@@ -252,14 +253,6 @@ function P.remote_answer(ticket, tag, value)
   else
     tell(call, v, nil)
   end
-end
-
-local function arguments(...)
-  local n = select("#", ...)
-  if n == 0 then
-    return { n = 0 }
-  end
-  return P.copy_arguments(n, ...)
 end
 
 -- A number of milliseconds, or the text of a duration, in seconds.
@@ -567,16 +560,7 @@ function executor_methods.with_context(self, t)
   if err then
     return nil, err
   end
-  local values = {}
-  for k, v in rawnext, spec.context or {} do
-    values[k] = v
-  end
-  for k, v in P.pairs(t) do
-    if rawtype(k) == "string" then
-      values[k] = P.bag(v)
-    end
-  end
-  return with(spec, "context", values)
+  return with(spec, "context", P.context_values(spec.context, t, "with_context"))
 end
 
 local function identity(field, brand, label)
