@@ -7,10 +7,13 @@ import os
 import sys
 from importlib import import_module
 
+from wippy_trio.cli.flags import add_run_flags, command_word
+
 __all__ = ["main"]
 
 COMMANDS = {
     "run": "run an application, or one process of it",
+    "test": "run the tests of an application",
     "init": "write the lock of an application",
     "lint": "look for mistakes in the Lua sources",
     "registry": "list or show the entries of an application",
@@ -31,8 +34,9 @@ def main(arguments: list[str]) -> int:
         "--version", "-V", action="store_true", help="print the version"
     )
     parser.add_argument("--debug", action="store_true", help="show Python tracebacks")
+    add_run_flags(parser)
     commands = parser.add_subparsers(dest="command", metavar="command")
-    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    wanted = command_word(arguments)
     for name, text in COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text)
         if name == wanted and name != "version":

@@ -26,6 +26,7 @@ from wippy_trio.runtime.code import CodeTable
 from wippy_trio.runtime.environment import Environment
 from wippy_trio.runtime.eventbus import Bus
 from wippy_trio.runtime.live import LiveRegistry
+from wippy_trio.runtime.logging import listen
 from wippy_trio.runtime.metrics import Metrics
 from wippy_trio.runtime.resources import ResourceTable
 from wippy_trio.runtime.supervision import ServiceSupervisor
@@ -57,6 +58,8 @@ class RunningRuntime:
         seed: int | None = None,
         arguments: Sequence[str] = (),
         clock: Clock | None = None,
+        memory_limit: int = 0,
+        stream_logs: bool = False,
     ) -> None:
         """Wire the parts; nothing runs yet.
 
@@ -66,6 +69,8 @@ class RunningRuntime:
           seed: Of everything random; ``None`` for the system's.
           arguments: Of the launched program.
           clock: Wall time.
+          memory_limit: Of the Lua heap, in bytes; 0 for none.
+          stream_logs: Publish the log on the event bus; so does the configuration.
         """
         self.project = project
         self.config = project.config
@@ -94,6 +99,7 @@ class RunningRuntime:
             EngineSurroundings(self),
             lua_version=lua_version,
             seed=seed,
+            memory_limit=memory_limit,
         )
         self.function_host: Host = self.node.host("node:functions")
         self.control: Host = self.node.host("node:control")
@@ -104,6 +110,9 @@ class RunningRuntime:
         self._terminal: Any = None
         self.started_at = 0.0
         self._nursery: trio.Nursery | None = None
+        self._stream_logs = stream_logs or self.config.flag(
+            "logmanager.stream_to_events"
+        )
         self.program_logger: Callable[..., None] | None = None
         for cls in catalogue.handler_classes():
             self.live.add_handler(cls(self))
@@ -171,6 +180,28 @@ class RunningRuntime:
                     "@pid/events",
                     {"kind": "pid.outdated", "sources": sorted(sources)},
                 )
+
+    def stream_logs(self) -> Callable[[], None]:
+        """Publish the log on the event bus, if that is wanted (apps 10.3.4).
+
+        Returns:
+          A function that ends it.
+        """
+        if not self._stream_logs:
+            return lambda: None
+        publishing = False
+
+        def publish(level: str, name: str, message: str, fields: Any) -> None:
+            nonlocal publishing
+            if not publishing:  # a subscriber that logs is not told of that
+                publishing = True
+                data = {"message": message, "fields": fields}
+                try:
+                    self.bus.publish("logs", level, name or "-", data)
+                finally:
+                    publishing = False
+
+        return listen(publish)
 
     # -- what modules and kinds use ----------------------------------------------------
 
@@ -333,10 +364,12 @@ def _history(project: Project) -> Any:
 async def running(runtime: RunningRuntime) -> AsyncIterator[RunningRuntime]:
     """Run a runtime for the length of a block; stop it in good order at its end."""
     async with trio.open_nursery() as nursery:
+        hush = runtime.stream_logs()
         try:
             await runtime.start(nursery)
             yield runtime
         finally:
+            hush()
             with trio.CancelScope(shield=True):
                 limit = runtime.config.seconds("shutdown.timeout") + 5
                 with trio.move_on_after(limit):

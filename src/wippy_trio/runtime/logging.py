@@ -6,6 +6,9 @@ import json
 import logging
 import sys
 import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
@@ -13,37 +16,111 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-__all__ = ["configure_logging"]
+__all__ = ["configure_logging", "listen"]
+
+Listener = Callable[[str, str, str, dict[str, Any]], None]
+"""Is given the level, the logger's name, the message and the fields of a record."""
+
+FIRST = 100
+"""So many equal messages a second are written, then every hundredth."""
+
+_listeners: list[Listener] = []
 
 
-def configure_logging(form: str, *, debug: bool = False) -> None:
+def listen(listener: Listener) -> Callable[[], None]:
+    """Give every record that is written to a function too.
+
+    Returns:
+      A function that ends it.
+    """
+    _listeners.append(listener)
+    return lambda: _listeners.remove(listener)
+
+
+def configure_logging(
+    form: str, *, debug: bool = False, stacks: bool = False, stream: bool = False
+) -> None:
     """Set where the log goes and what it looks like (apps 10.3).
 
     Args:
       form: ``lines`` (tabs, standard error), ``console`` (for people, standard output),
         ``json`` (standard output) or ``silent``.
       debug: Show debug records too.
+      stacks: Show the traceback of an exception that a record carries.
+      stream: Somebody listens to the records, also when none is written.
     """
-    stream = sys.stderr if form == "lines" else sys.stdout
+    output = sys.stderr if form == "lines" else sys.stdout
     level = logging.DEBUG if debug else logging.INFO
     writers = {"lines": _line, "json": _json, "console": _console()}
     if form == "silent":
-        factory: Any = structlog.ReturnLoggerFactory()
-        level = logging.CRITICAL
-    else:
-        factory = _Writers(stream)
+        level = level if stream else logging.CRITICAL
     structlog.configure(
-        processors=[structlog.stdlib.add_log_level, writers.get(form, _line)],
+        processors=[
+            structlog.stdlib.add_log_level,
+            *([_traceback] if stacks else []),
+            _told,
+            *([_Sampler()] if form in ("lines", "json") else []),
+            writers.get(form, _line),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=factory,
+        logger_factory=_Writers(None if form == "silent" else output),
         cache_logger_on_first_use=False,
     )
+
+
+class _Sampler:
+    """Let a hundred equal messages a second through, then every hundredth (10.3.1)."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def __call__(
+        self, _logger: Any, method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second = second
+            self._seen.clear()
+        key = (method, str(event.get("event")))
+        self._seen[key] += 1
+        seen = self._seen[key]
+        if seen > FIRST and seen % FIRST:
+            raise structlog.DropEvent
+        return event
+
+
+def _told(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    if _listeners:
+        fields = {
+            k: v if isinstance(v, (bool, int, float, str)) else str(v)
+            for k, v in event.items()
+            if k not in ("event", "level") and v is not None
+        }
+        name = getattr(logger, "name", "")
+        for listener in _listeners:
+            level = {"warning": "warn", "exception": "error"}.get(method, method)
+            listener(level, name, str(event.get("event", "")), fields)
+    return event
+
+
+def _traceback(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    error = event.get("exc_info")
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["stack"] = "".join(traceback.format_exception(error))
+    return event
 
 
 class _Writers:
     """Make loggers that know their name and write to one stream."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def __call__(self, *names: Any) -> _Writer:
@@ -52,13 +129,14 @@ class _Writers:
 
 
 class _Writer:
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: TextIO | None, name: str) -> None:
         self.name = name
         self._stream = stream
 
     def msg(self, text: str) -> None:
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        if self._stream is not None:
+            self._stream.write(text + "\n")
+            self._stream.flush()
 
     debug = info = warning = error = critical = exception = msg
 

@@ -1,0 +1,153 @@
+"""Run a loaded application until its program ends or a signal comes (apps 5.3)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import trio
+
+from wippy_trio.cli.failure import report
+from wippy_trio.errors import Error, InvalidError, NotFoundError
+from wippy_trio.kernel import wait_end
+from wippy_trio.runtime.boot import RunningRuntime, running
+from wippy_trio.runtime.terminal import Terminal
+from wippy_trio.sdk import read_identity
+
+if TYPE_CHECKING:
+    from wippy_trio.kernel import Exit
+    from wippy_trio.loading import Project
+
+__all__ = ["Launch", "launch"]
+
+
+class Launch(NamedTuple):
+    """What is to be run, and how."""
+
+    project: Project
+    target: str | None
+    """The process to run; ``None`` serves until a signal comes."""
+    arguments: list[str]
+    host: str | None
+    lua_version: str
+    memory_limit: int
+    stream_logs: bool
+
+
+def launch(wanted: Launch) -> int:
+    """Run it.
+
+    Returns:
+      The exit code.
+    """
+    return trio.run(_main, wanted)
+
+
+async def _main(wanted: Launch) -> int:
+    runtime = RunningRuntime(
+        wanted.project,
+        lua_version=wanted.lua_version,
+        arguments=wanted.arguments,
+        memory_limit=wanted.memory_limit,
+        stream_logs=wanted.stream_logs,
+    )
+    failure: Error | None = None
+    code = 0
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_signals, signals, runtime)
+            try:
+                async with running(runtime):
+                    if wanted.target is None:
+                        await runtime.exit_asked.wait()
+                    else:
+                        await _run_program(runtime, wanted.target, wanted)
+            except* Error as group:
+                failure = _first(group)
+            code = runtime.exit_code or 0
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        report(failure)
+        return 1
+    return code
+
+
+def _first(group: BaseExceptionGroup[Any]) -> Any:
+    inner: Any = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner
+
+
+async def _watch_signals(signals: Any, runtime: RunningRuntime) -> None:
+    """Shut down at the first signal, end at once at the second (apps 5.3.10)."""
+    seen = 0
+    async for _ in signals:
+        seen += 1
+        if seen > 1:
+            os._exit(1)
+        runtime.exit(0)
+
+
+async def _run_program(runtime: RunningRuntime, target: str, wanted: Launch) -> None:
+    """Run the program on the terminal host; its end is the application's."""
+    place = wanted.host or _terminal_host(runtime)
+    await runtime.supervisor.start([place], runtime.live.state.state)
+    entry = runtime.live.state.state.get(target)
+    if entry is None:
+        raise NotFoundError(f"-x {target}: wanted a process entry, found none")
+    command = entry.meta.get("command")
+    context = None
+    if isinstance(command, dict):
+        context = runtime.context_of(read_identity(command.get("security"), entry))
+    arguments = wanted.arguments
+    runtime.open_terminal(Terminal(arguments))
+    process = await runtime.spawn_process(target, place, arguments, context=context)
+    runtime.launched = process
+    runtime.engine.protect_process(process)
+    ended: list[Exit] = []
+
+    async def watch() -> None:
+        ended.append(await wait_end(process))
+        runtime.exit_asked.set()
+
+    async with trio.open_nursery() as inner:
+        inner.start_soon(watch)
+        await runtime.exit_asked.wait()
+        inner.cancel_scope.cancel()
+    if ended and runtime.exit_code is None:
+        runtime.exit_code = exit_code(ended[0])
+
+
+def exit_code(ended: Exit) -> int:
+    """Turn how the program ended into an exit code (apps 5.3.8)."""
+    if ended.error is not None:
+        text = ended.error.message
+        head, colon, rest = text.partition(": ")
+        if colon and rest.startswith(head + ": "):
+            text = rest
+        sys.stderr.write(f"Error: {text}\n")
+        return 1
+    value = ended.value
+    if value is False:
+        return 1
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value)
+    return 0
+
+
+def _terminal_host(runtime: RunningRuntime) -> str:
+    hosts = sorted(
+        id_
+        for id_, entry in runtime.live.state.state.items()
+        if entry.kind == "terminal.host"
+    )
+    if not hosts:
+        raise NotFoundError("no terminal.host found in registry")
+    if len(hosts) > 1:
+        raise InvalidError(
+            f"multiple terminal hosts found ({', '.join(hosts)}), use --host to specify"
+        )
+    return hosts[0]
