@@ -479,7 +479,8 @@ class Commands:
         error = failure_of(raised)
         if error.retryable is None:
             error.retryable = False
-        return 3 if function.raises else 2, encode([error])
+        raises = function.raises is not None and isinstance(error, function.raises)
+        return 3 if raises else 2, encode([error])
 
     def scalars(self, function: HostFunction, args: tuple[Any, ...]) -> list[Any]:
         """Read arguments that crossed as they are."""

@@ -15,6 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wippy_trio.errors import Error
     from wippy_trio.kernel import Process
 
 __all__ = [
@@ -67,7 +68,8 @@ class HostFunction:
       rest: The kind of further arguments, or ``None``.
       blocking: Whether it is a coroutine function.
       pair: Whether success gives ``value, nil``; otherwise its values as they are.
-      raises: Whether an error is raised in Lua instead of returned as ``nil, err``.
+      raises: Errors of this class are raised in Lua instead of returned as ``nil, err``;
+        ``None`` raises none.
       many: Whether it returns a tuple of several values.
     """
 
@@ -77,7 +79,7 @@ class HostFunction:
     rest: str | None = None
     blocking: bool = False
     pair: bool = True
-    raises: bool = False
+    raises: type[Error] | None = None
     many: bool = False
 
     @property

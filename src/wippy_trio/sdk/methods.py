@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wippy_trio.errors import Error
+
 __all__ = ["method"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def method(
-    *, name: str | None = None, pair: bool = True, raises: bool = False
+    *,
+    name: str | None = None,
+    pair: bool = True,
+    raises: bool | type[Error] = False,
 ) -> Callable[[F], F]:
     """Tune one method of a handle class; see `LuaModule.export` for the arguments."""
 

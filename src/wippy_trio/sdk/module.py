@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 import attrs
 
+from wippy_trio.errors import Error
 from wippy_trio.lua.functions import (
     HandleClass,
     HostFunction,
@@ -72,7 +73,11 @@ class LuaModule:
 
     @overload
     def export(
-        self, *, name: str | None = None, pair: bool = True, raises: bool = False
+        self,
+        *,
+        name: str | None = None,
+        pair: bool = True,
+        raises: bool | type[Error] = False,
     ) -> Callable[[F], F]: ...
 
     def export(
@@ -81,7 +86,7 @@ class LuaModule:
         *,
         name: str | None = None,
         pair: bool = True,
-        raises: bool = False,
+        raises: bool | type[Error] = False,
     ) -> F | Callable[[F], F]:
         """Show a function to Lua, under its own name.
 
@@ -89,7 +94,7 @@ class LuaModule:
           fn: The function, when used as a plain decorator.
           name: Another name, for those that Python reserves.
           pair: Success gives ``value, nil``; otherwise the value alone.
-          raises: Errors are raised in Lua.
+          raises: Errors are raised in Lua, all or those of one class.
         """
 
         def add(function: F) -> F:
@@ -185,7 +190,7 @@ def describe(
     *,
     name: str | None = None,
     pair: bool = True,
-    raises: bool = False,
+    raises: bool | type[Error] = False,
     cls: type | None = None,
 ) -> HostFunction:
     """Read a function's annotations.
@@ -219,7 +224,7 @@ def describe(
         rest=rest,
         blocking=inspect.iscoroutinefunction(fn),
         pair=pair and not many,
-        raises=raises,
+        raises=Error if raises is True else raises or None,
         many=many,
     )
 
