@@ -68,7 +68,7 @@ class HostFunction:
       rest: The kind of further arguments, or ``None``.
       blocking: Whether it is a coroutine function.
       pair: Whether success gives ``value, nil``; otherwise its values as they are.
-      raises: Errors of this class are raised in Lua instead of returned as ``nil, err``;
+      raises: Errors of this class are raised in Lua, not returned as ``nil, err``;
         ``None`` raises none.
       many: Whether it returns a tuple of several values.
     """
