@@ -41,8 +41,14 @@ sys.stderr.write("\\n" + json.dumps({"code": code, "loaded": loaded}))
 
 
 def run_probe(folder: Path, *arguments: str) -> tuple[int | None, set[str], str]:
+    return _probe(PROBE, folder, *arguments)
+
+
+def _probe(
+    probe: str, folder: Path, *arguments: str
+) -> tuple[int | None, set[str], str]:
     outcome = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments],
+        [sys.executable, "-c", probe, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -108,3 +114,21 @@ def test_importing_a_door_loads_nothing_else(module: str) -> None:
         check=True,
     ).stdout.split()
     assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
+
+
+UNUSED = frozenset({"asyncio", "pygments", "rich", "sqlite3", "structlog"})
+"""What an application that runs silently and keeps no history has no use for."""
+
+
+def test_a_silent_run_loads_what_the_application_uses(application: Path) -> None:
+    """No log library, and of our services and modules only those that it names."""
+    (application / "src" / "_index.yaml").write_text(
+        (application / "src" / "_index.yaml").read_text()
+        + "  - name: terminal\n    kind: terminal.host\n"
+    )
+    probe = PROBE.replace('name.partition(".")[0] for name', "name for name")
+    code, loaded, output = _probe(probe, application, "run", "-x", "app:hello")
+    assert (code, output) == (0, "hello\n")
+    assert {name.partition(".")[0] for name in loaded} & UNUSED == set()
+    unused = {"env", "process_service", "security"}
+    assert {f"wippy_trio.services.{name}" for name in unused} & loaded == set()

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import functools
 import time
-import zoneinfo
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wippy_trio.errors import InvalidError, NotFoundError
+
+if TYPE_CHECKING:
+    import zoneinfo
 
 __all__ = [
     "LOCAL",
@@ -143,6 +145,9 @@ def load_zone(name: str) -> Zone:
         return UTC_ZONE
     if name == "Local":
         return LOCAL
+
+    import zoneinfo  # noqa: PLC0415 - start-up cost
+
     try:
         return NamedZone(name, zoneinfo.ZoneInfo(name))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:

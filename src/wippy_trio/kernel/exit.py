@@ -11,18 +11,18 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import structlog
 import trio
 
 from wippy_trio.errors import CanceledError, Error, InternalError
 from wippy_trio.kernel.events import Parcel
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from wippy_trio.kernel.pid import Pid
 
 __all__ = ["Exit", "Reason", "exit_of_exception"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Reason = str
 NORMAL, FAILED, TERMINATED, LINKED, SHUTDOWN = (

@@ -20,12 +20,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
-import structlog
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from wippy_trio.errors import InvalidError
 from wippy_trio.kernel.channel import Case, Channel, Offer, TaskClaim, interrupted
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Selected", "WaitCase", "case_wait", "select"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class WaitCase(NamedTuple):

@@ -16,7 +16,6 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
-import structlog
 import trio
 
 from wippy_trio.errors import (
@@ -31,6 +30,7 @@ from wippy_trio.kernel.body import PythonBody
 from wippy_trio.kernel.events import Cancel, ExitEvent
 from wippy_trio.kernel.restart import Intensity, RestartPolicy
 from wippy_trio.kernel.selection import case_wait
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +51,7 @@ __all__ = [
     "wants_restart",
 ]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class RestartsExhaustedError(UnavailableError):

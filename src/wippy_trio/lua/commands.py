@@ -11,12 +11,12 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.duration import parse_nanoseconds
 from wippy_trio.errors import Error, InternalError, InvalidError, NotFoundError
 from wippy_trio.kernel import Context, Pid
+from wippy_trio.logs import get_logger
 from wippy_trio.lua.body import WireValues, to_bytes
 from wippy_trio.lua.codec import decode, encode
 from wippy_trio.lua.functions import describe_function, running_process
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands", "failure_of"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def text(data: bytes) -> str:

@@ -12,7 +12,6 @@ import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 from trio.lowlevel import (
     Abort,
@@ -24,6 +23,7 @@ from trio.lowlevel import (
 
 from wippy_trio.errors import CanceledError, Error, InternalError
 from wippy_trio.kernel import Context, Exit
+from wippy_trio.logs import get_logger
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.body import LuaBody, to_bytes
 from wippy_trio.lua.chunks import Chunks
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 # Outbound entries; prelude/life.lua has the other side.
 EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT, FORGOTTEN = 1, 2, 4, 5, 6, 7, 8, 9

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wippy_trio.errors import InvalidError
@@ -79,8 +79,7 @@ return { raw = raw, host = real_host, carriers = {}, packers = {}, unpackers = {
 
 @functools.cache
 def _prelude_text(name: str) -> bytes:
-    package = resources.files("wippy_trio.lua") / "prelude" / f"{name}.lua"
-    return package.read_bytes()
+    return (Path(__file__).parent / "prelude" / f"{name}.lua").read_bytes()
 
 
 def _refuse(_object: object, _name: object, _setting: bool) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio import security
@@ -19,8 +18,9 @@ from wippy_trio.kernel import (
     Pid,
     wait_end,
 )
+from wippy_trio.logs import get_logger
 from wippy_trio.lua import Engine
-from wippy_trio.registry import MemoryHistory, NilHistory, Registry, SqliteHistory
+from wippy_trio.registry import MemoryHistory, NilHistory, Registry
 from wippy_trio.runtime import catalogue
 from wippy_trio.runtime.code import CodeTable
 from wippy_trio.runtime.environment import Environment
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from wippy_trio.kernel import Process
     from wippy_trio.loading import Project
     from wippy_trio.registry import Plan
-    from wippy_trio.sdk import Identity
+    from wippy_trio.sdk import EntryKind, Identity
     from wippy_trio.sdk.runtime import EventBus, Resources
 
 __all__ = ["RunningRuntime", "running"]
 
-log = structlog.get_logger("run")
+log = get_logger("run")
 
 
 class RunningRuntime:
@@ -86,11 +86,13 @@ class RunningRuntime:
         self.env = Environment(self)
         self.metrics = Metrics()
         self.supervisor = ServiceSupervisor(seed=seed)
+        self._handlers: dict[type[EntryKind], EntryKind] = {}
         self.live = LiveRegistry(
             Registry(_history(project)),
             bus=self.bus,
             lookup=self.env.lookup,
             committed=self._committed,
+            handler=self._handler,
             dispatch_internal=self.config.flag("registry.dispatch_internal_kinds"),
         )
         self.registry = self.live
@@ -114,8 +116,6 @@ class RunningRuntime:
             "logmanager.stream_to_events"
         )
         self.program_logger: Callable[..., None] | None = None
-        for cls in catalogue.handler_classes():
-            self.live.add_handler(cls(self))
 
     # -- life --------------------------------------------------------------------------
 
@@ -158,6 +158,16 @@ class RunningRuntime:
             await host.stop(0.0)
         await self.env.close()
         log.info("stopped")
+
+    def _handler(self, kind: str) -> EntryKind | None:
+        """Find who handles a kind; one instance serves all kinds of its class."""
+        cls = catalogue.handler_class(kind)
+        if cls is None:
+            return None
+        handler = self._handlers.get(cls)
+        if handler is None:
+            handler = self._handlers[cls] = cls(self)
+        return handler
 
     async def _committed(self, plan: Plan) -> None:
         del plan
@@ -332,7 +342,7 @@ class RunningRuntime:
         name: str = "",
     ) -> None:
         """Write one record of a program."""
-        logger = structlog.get_logger(name)
+        logger = get_logger(name)
         bound = {**(fields or {})}
         pid = str(process.pid) if process is not None else ""
         bound.setdefault("pid", pid)
@@ -354,6 +364,8 @@ def _history(project: Project) -> Any:
     if kind == "sqlite":
         path = config.path("registry.history_path")
         assert path is not None
+        from wippy_trio.registry import SqliteHistory  # noqa: PLC0415 - start-up cost
+
         return SqliteHistory(path)
     raise NotFoundError(
         f"registry.history_type: wanted memory, sqlite or nil, got {kind!r}"

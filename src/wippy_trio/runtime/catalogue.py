@@ -3,17 +3,17 @@
 Ours are found by walking the packages ``modules`` and ``services``: a file with a
 ``MODULE`` is a module, a class with ``kinds`` is a handler. Others come by the entry
 points ``wippy_trio.modules`` and ``wippy_trio.kinds``. A module is imported when it is
-first wanted.
+first wanted, and so is a handler: an application pays for the services it has.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import inspect
+import os
 import pkgutil
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from wippy_trio.errors import NotFoundError, UnavailableError
 from wippy_trio.registry import known_module
@@ -22,7 +22,13 @@ from wippy_trio.sdk import EntryKind, LuaModule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["handler_classes", "has_module", "load_module", "module_names"]
+__all__ = [
+    "handler_class",
+    "handler_classes",
+    "has_module",
+    "load_module",
+    "module_names",
+]
 
 ALWAYS = frozenset(
     {"process", "channel", "errors", "payload", "table", "math", "string", "coroutine"}
@@ -43,9 +49,7 @@ def _own_modules() -> dict[str, str]:
 
 @functools.cache
 def _foreign_modules() -> dict[str, str]:
-    return {
-        point.name: point.value for point in entry_points(group="wippy_trio.modules")
-    }
+    return {point.name: point.value for point in _plugins("wippy_trio.modules")}
 
 
 def module_names() -> frozenset[str]:
@@ -55,7 +59,12 @@ def module_names() -> frozenset[str]:
 
 def has_module(name: str) -> bool:
     """Tell whether a module may be declared; one not built yet counts (design 7)."""
-    return name in module_names() or known_module(name)
+    return (
+        name in ALWAYS
+        or name in _own_modules()
+        or known_module(name)
+        or name in _foreign_modules()
+    )
 
 
 @functools.cache
@@ -81,18 +90,136 @@ def load_module(name: str) -> LuaModule:
     return found
 
 
+# -- kinds -----------------------------------------------------------------------------
+
+
+@functools.cache
+def handler_class(kind: str) -> type[EntryKind] | None:
+    """Find the handler of a kind, importing no more than that needs.
+
+    A file whose text does not hold the kind's name in quotes cannot be its handler,
+    unless it takes the name from elsewhere: those are tried last.
+    """
+    mentioned: list[str] = []
+    others: list[str] = []
+    for name in _service_modules():
+        (mentioned if _mentions(name, kind) else others).append(name)
+    for name in (*mentioned, *others):
+        for cls in _handlers_in(name):
+            if kind in cls.kinds:
+                return cls
+    for cls in _foreign_handlers():
+        if kind in cls.kinds:
+            return cls
+    return None
+
+
 def handler_classes() -> Iterator[type[EntryKind]]:
     """Find the handlers of all kinds."""
+    for name in _service_modules():
+        yield from _handlers_in(name)
+    yield from _foreign_handlers()
+
+
+@functools.cache
+def _service_modules() -> tuple[str, ...]:
+    """List the files of the package ``services``, without importing them."""
+    found: list[str] = []
+
+    def walk(package: str, places: list[str]) -> None:
+        for info in pkgutil.iter_modules(places, package + "."):
+            found.append(info.name)
+            if info.ispkg:
+                folder = info.name.rpartition(".")[2]
+                walk(info.name, [os.path.join(place, folder) for place in places])  # noqa: PTH118
+
     package = importlib.import_module("wippy_trio.services")
-    for info in pkgutil.walk_packages(package.__path__, "wippy_trio.services."):
-        module = importlib.import_module(info.name)
-        for value in vars(module).values():
-            if (
-                inspect.isclass(value)
-                and issubclass(value, EntryKind)
-                and value.kinds
-                and value.__module__ == module.__name__
-            ):
-                yield value
-    for point in entry_points(group="wippy_trio.kinds"):
-        yield point.load()
+    walk(package.__name__, list(package.__path__))
+    return tuple(found)
+
+
+def _mentions(name: str, kind: str) -> bool:
+    text = _source(name)
+    return b"kinds" in text and f'"{kind}"'.encode() in text
+
+
+@functools.cache
+def _source(name: str) -> bytes:
+    """Read the text of a file of ``services``; nothing if only bytecode is there."""
+    package = importlib.import_module("wippy_trio.services")
+    parts = name.removeprefix(package.__name__ + ".").split(".")
+    for place in package.__path__:
+        base = os.path.join(place, *parts)  # noqa: PTH118 - start-up cost
+        for path in (base + ".py", os.path.join(base, "__init__.py")):  # noqa: PTH118
+            try:
+                with open(path, "rb") as file:  # noqa: PTH123 - start-up cost
+                    return file.read()
+            except OSError:
+                continue
+    return b""
+
+
+@functools.cache
+def _handlers_in(name: str) -> tuple[type[EntryKind], ...]:
+    module = importlib.import_module(name)
+    return tuple(
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, EntryKind)
+        and value.kinds
+        and value.__module__ == module.__name__
+    )
+
+
+@functools.cache
+def _foreign_handlers() -> tuple[type[EntryKind], ...]:
+    return tuple(point.load() for point in _plugins("wippy_trio.kinds"))
+
+
+# -- installed packages ----------------------------------------------------------------
+
+
+def _plugins(group: str) -> tuple[Any, ...]:
+    """List the entry points of a group."""
+    if not _has_plugins():
+        return ()
+    from importlib.metadata import entry_points  # noqa: PLC0415 - start-up cost
+
+    return tuple(entry_points(group=group))
+
+
+@functools.cache
+def _has_plugins() -> bool:
+    """Tell whether an installed package may have entry points for us.
+
+    ``importlib.metadata`` parses the entry points of all packages, 20 ms and more; a
+    look at the files for our name takes a tenth. Where packages may lie in an archive
+    or are found by a finder of their own, the answer is yes.
+    """
+    usual = {"BuiltinImporter", "FrozenImporter", "PathFinder"}
+    for finder in sys.meta_path:
+        name = getattr(finder, "__name__", type(finder).__name__)
+        if name not in usual and hasattr(finder, "find_distributions"):
+            return True
+    for place in dict.fromkeys(sys.path):
+        try:
+            with os.scandir(place or ".") as entries:
+                names = [e.path for e in entries if e.name.endswith(("-info", ".egg"))]
+        except NotADirectoryError:
+            return True
+        except OSError:
+            continue
+        for path in names:
+            file = os.path.join(path, "entry_points.txt")  # noqa: PTH118
+            if path.endswith(".egg"):
+                file = os.path.join(path, "EGG-INFO", "entry_points.txt")  # noqa: PTH118
+            try:
+                with open(file, "rb") as opened:  # noqa: PTH123 - start-up cost
+                    if b"[wippy_trio." in opened.read():
+                        return True
+            except NotADirectoryError:
+                return True
+            except OSError:
+                continue
+    return False

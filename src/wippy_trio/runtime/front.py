@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import structlog
 import trio
 
 from wippy_trio.errors import Error, NotFoundError, UnavailableError
@@ -23,7 +22,7 @@ from wippy_trio.kernel import (
 )
 from wippy_trio.loading import load_config, load_project
 from wippy_trio.runtime.boot import RunningRuntime, running
-from wippy_trio.runtime.logging import configure_logging
+from wippy_trio.runtime.logging import configure_default_logging
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -212,8 +211,7 @@ async def open_runtime(
     Checkpoint: at entry and at exit, which stops everything in good order. An exception
     of the block leaves as it is.
     """
-    if not structlog.is_configured():
-        configure_logging("lines")
+    configure_default_logging()
     place = Path(folder)
     config = load_config(place, profiles=profiles, sets=sets, environ=os.environ)
     project = load_project(place, config=config, overrides=overrides)

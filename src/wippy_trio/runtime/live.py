@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.loading import interpolate
+from wippy_trio.logs import get_logger
 from wippy_trio.registry import (
     Registry,
     Transaction,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveRegistry"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LITERAL_FIELDS = ("source",)
 """Fields whose text is no wiring: placeholders in them stay (apps 1.11.5)."""
@@ -41,6 +41,7 @@ class LiveRegistry:
         bus: EventBus,
         lookup: Callable[[str], Any],
         committed: Callable[[Plan], Awaitable[None]],
+        handler: Callable[[str], EntryKind | None],
         dispatch_internal: bool = False,
     ) -> None:
         """Take over a registry.
@@ -50,23 +51,17 @@ class LiveRegistry:
           bus: Where changes are announced.
           lookup: Finds the value of an environment variable for placeholders.
           committed: Called after each commit, before ``apply`` returns.
+          handler: Finds who handles a kind.
           dispatch_internal: See `Transaction`.
         """
         self.state = state
-        self.handlers: dict[str, EntryKind] = {}
         self._bus = bus
         self._lookup = lookup
         self._committed = committed
+        self._handler = handler
         self._dispatch_internal = dispatch_internal
         self._lock = trio.Lock()
         self._unavailable: set[str] = set()
-
-    def add_handler(self, handler: EntryKind) -> None:
-        """Make the handler of some kinds known."""
-        for kind in handler.kinds:
-            if kind in self.handlers:
-                raise InternalError(f"kind {kind} has a handler already")
-            self.handlers[kind] = handler
 
     async def load(self, entries: Iterable[Entry]) -> Version:
         """Apply the baseline, and what a kept history recorded after it."""
@@ -129,7 +124,7 @@ class LiveRegistry:
     async def _dispatch(self, operation: Operation) -> None:
         entry = operation.entry
         kind = str(operation.kind).removeprefix("entry.")
-        handler = self.handlers.get(entry.kind)
+        handler = self._handler(entry.kind)
         self._bus.publish("registry", f"entry.{kind}", entry.id, shown(entry))
         if handler is None:
             if not known_kind(entry.kind):

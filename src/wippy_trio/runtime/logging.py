@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-import structlog
+from wippy_trio.logs import silence
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-__all__ = ["configure_logging", "listen"]
+__all__ = ["configure_default_logging", "configure_logging", "listen"]
 
 Listener = Callable[[str, str, str, dict[str, Any]], None]
 """Is given the level, the logger's name, the message and the fields of a record."""
@@ -49,11 +49,18 @@ def configure_logging(
       stacks: Show the traceback of an exception that a record carries.
       stream: Somebody listens to the records, also when none is written.
     """
+    silent = form == "silent" and not stream
+    silence(silent)
+    if silent and "structlog" not in sys.modules:
+        return  # nothing will be logged, so nothing is imported for it
+
+    import structlog  # noqa: PLC0415 - start-up cost
+
     output = sys.stderr if form == "lines" else sys.stdout
     level = logging.DEBUG if debug else logging.INFO
     writers = {"lines": _line, "json": _json, "console": _console()}
-    if form == "silent":
-        level = level if stream else logging.CRITICAL
+    if silent:
+        level = logging.CRITICAL
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -66,6 +73,14 @@ def configure_logging(
         logger_factory=_Writers(None if form == "silent" else output),
         cache_logger_on_first_use=False,
     )
+
+
+def configure_default_logging() -> None:
+    """Write lines, unless the program has configured structlog itself."""
+    import structlog  # noqa: PLC0415 - start-up cost
+
+    if not structlog.is_configured():
+        configure_logging("lines")
 
 
 class _Sampler:
@@ -86,7 +101,9 @@ class _Sampler:
         self._seen[key] += 1
         seen = self._seen[key]
         if seen > FIRST and seen % FIRST:
-            raise structlog.DropEvent
+            from structlog import DropEvent  # noqa: PLC0415 - start-up cost
+
+            raise DropEvent
         return event
 
 

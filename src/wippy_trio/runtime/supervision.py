@@ -10,12 +10,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.duration import format_nanoseconds
 from wippy_trio.errors import CanceledError, Error, InternalError, TimedOutError
 from wippy_trio.kernel import Ending, ServiceState, Status, ending_of, ending_of_start
+from wippy_trio.logs import get_logger
 from wippy_trio.registry import start_plan
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServiceSupervisor"]
 
-log = structlog.get_logger("core")
+log = get_logger("core")
 
 
 class _Keeper:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from wippy_trio.errors import InternalError, NotFoundError
+from wippy_trio.logs import get_logger
 from wippy_trio.lua import FunctionTarget
 from wippy_trio.runtime import catalogue
 from wippy_trio.sdk import read_identity
@@ -139,7 +138,7 @@ class EngineSurroundings:
         ended = process.exit
         if ended is None or ended.error is None:
             return
-        structlog.get_logger(__name__).debug(
+        get_logger(__name__).debug(
             "process.exited",
             pid=str(process.pid),
             entry=process.entry,

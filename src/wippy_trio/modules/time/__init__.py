@@ -8,7 +8,7 @@ IANA database, or ``=name=offset`` for a fixed zone.
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 from wippy_trio.duration import format_nanoseconds
 from wippy_trio.expr import (
@@ -35,7 +35,7 @@ __all__ = ["MODULE"]
 MODULE = LuaModule(
     "time",
     classes=("time", "nondeterministic", "workflow"),
-    source=(resources.files(__name__) / "time.lua").read_bytes(),
+    source=Path(__file__).with_name("time.lua").read_bytes(),
 )
 for _name, _value in {**LAYOUTS, **MONTH_CONSTANTS, **WEEKDAY_CONSTANTS}.items():
     MODULE.constant(_name, _value)
