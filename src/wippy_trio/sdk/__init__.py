@@ -2,7 +2,8 @@
 
 `LuaModule` makes a module, `method` tunes a handle's method, `current_process` tells
 for whom a function acts, `runtime_of` and `current_runtime` reach the running services,
-`EntryKind` and `Service` are the contract of an entry kind.
+`EntryKind` and `Service` are the contract of an entry kind, `run_in_thread` calls what
+blocks.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         current_runtime,
         runtime_of,
     )
+    from wippy_trio.sdk.threads import hold_time, run_in_thread
 
 _HOME = {
     **dict.fromkeys(
@@ -68,9 +70,11 @@ _HOME = {
     "check_permission": "wippy_trio.sdk.runtime",
     "current_process": "wippy_trio.lua.functions",
     "current_runtime": "wippy_trio.sdk.runtime",
+    "hold_time": "wippy_trio.sdk.threads",
     "method": "wippy_trio.sdk.methods",
     "read_identity": "wippy_trio.sdk.lifecycle",
     "read_lifecycle": "wippy_trio.sdk.lifecycle",
+    "run_in_thread": "wippy_trio.sdk.threads",
     "runtime_of": "wippy_trio.sdk.runtime",
 }
 
@@ -96,9 +100,11 @@ __all__ = [
     "check_permission",
     "current_process",
     "current_runtime",
+    "hold_time",
     "method",
     "read_identity",
     "read_lifecycle",
+    "run_in_thread",
     "runtime_of",
 ]
 
