@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         read_lifecycle,
     )
     from wippy_trio.sdk.methods import method
-    from wippy_trio.sdk.module import LuaModule
+    from wippy_trio.sdk.module import Bag, LuaModule
     from wippy_trio.sdk.runtime import (
         Runtime,
         check_permission,
@@ -60,6 +60,7 @@ _HOME = {
         ),
         "wippy_trio.errors",
     ),
+    "Bag": "wippy_trio.sdk.module",
     "EntryKind": "wippy_trio.sdk.kind",
     "Identity": "wippy_trio.sdk.lifecycle",
     "Lifecycle": "wippy_trio.sdk.lifecycle",
@@ -80,6 +81,7 @@ _HOME = {
 
 __all__ = [
     "AlreadyExistsError",
+    "Bag",
     "CanceledError",
     "ConflictError",
     "EntryKind",

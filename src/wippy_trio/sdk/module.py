@@ -2,7 +2,8 @@
 
 The annotations of an exported function say how its arguments cross: `str` is decoded
 strictly as UTF-8, `bytes` comes as it is, `dict`, `list` and `Any` are copied values, a
-handle class takes a handle. Its colour says whether it may block: `def` runs in place,
+handle class takes a handle, `Bag` any value made plain data: lists without other keys,
+maps with text keys, functions and handles as their text. Its colour says whether it may block: `def` runs in place,
 `async def` suspends the calling coroutine and runs in a task of its process.
 
 What it returns is what Lua gets: one value and ``nil``, or several values for a `tuple`
@@ -31,10 +32,18 @@ from wippy_trio.lua.functions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LuaModule", "handle_class"]
+__all__ = ["Bag", "LuaModule", "handle_class"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 C = TypeVar("C", bound=type)
+
+if TYPE_CHECKING:
+    Bag = Any
+else:
+
+    class Bag:
+        """The annotation of a parameter that takes plain data (modules-data 0.5)."""
+
 
 _KINDS: dict[Any, str] = {str: "s", bytes: "y", bool: "b", int: "i", float: "n"}
 _TABLES = (dict, list, Mapping, Sequence, Iterable)
@@ -245,6 +254,8 @@ def _kind(hint: Any, owner: str) -> tuple[str, bool, str | None]:
         return _KINDS[plain], False, None
     if plain in (Any, object):
         return "v", True, None
+    if plain is Bag:
+        return "g", True, None
     if plain in _TABLES:
         return "t", False, None
     handle = getattr(plain, "__lua_handle__", None)

@@ -72,7 +72,7 @@ local function outcome(tag, value, shape)
 end
 
 -- Argument kinds: s text, y bytes, i integer, n number, b boolean, v any value, t table,
--- h handle of a class; "?" after it: may be nil.
+-- h handle of a class, g any value made plain data by the rules of bags.
 local WANTED = { s = "string", y = "string", i = "number", n = "number", b = "boolean",
   t = "table" }
 
@@ -121,6 +121,8 @@ local function checked(kind, v, i, name, class)
       return v
     end
     return bad(i, name, class, v)
+  elseif kind == "g" then
+    return P.bag(v)
   else
     return v
   end
