@@ -67,15 +67,22 @@ def _put_options(options: Any) -> PutOptions:
         raise InvalidError("only_if_absent must be a boolean")
     number = 0
     if version is not None:
-        if isinstance(version, str) and version.isascii() and version.isdecimal():
-            number = int(version)
-        elif _number(version) and version == int(version):
+        if (isinstance(version, str) and version.isascii() and version.isdecimal()) or (
+            _number(version) and version == int(version)
+        ):
             number = int(version)
         if number <= 0:
             raise InvalidError("if_version must be a positive version")
         if only:
             raise InvalidError("only_if_absent and if_version are mutually exclusive")
     return PutOptions(float(ttl or 0), bool(only), number)
+
+
+def _version(value: Any) -> int:
+    """Read a version, a text or a whole number; 0 if it is neither."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() else 0
+    return int(value) if _number(value) and value == value // 1 else 0
 
 
 class _Listing:
@@ -129,7 +136,9 @@ class _Handle:
             raise InvalidError("store is released")
         return self._store
 
-    def _key(self, key: str, action: str, message: str, *, returned: bool = False) -> str:
+    def _key(
+        self, key: str, action: str, message: str, *, returned: bool = False
+    ) -> str:
         self._open()
         if not key:
             raise InvalidError("key is required")
@@ -138,7 +147,7 @@ class _Handle:
         except PermissionDeniedError as error:
             if returned:
                 raise
-            raise _Denied(error.message) from error
+            raise _DeniedError(error.message) from error
         return _id(key)
 
     def _listing(self, options: Any) -> _Listing:
@@ -182,7 +191,7 @@ class _Handle:
         return True
 
 
-class _Denied(PermissionDeniedError):
+class _DeniedError(PermissionDeniedError):
     """A denial that is raised in Lua."""
 
 
@@ -206,23 +215,23 @@ def _value(value: Any) -> Any:
 class Local(_Handle):
     """A store that answers at once."""
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     def get(self, key: str) -> Any:
         """Read a value."""
         return self._store.entry(self._key(key, *_READ)).value
 
-    @method(name="set", raises=_Denied)
+    @method(name="set", raises=_DeniedError)
     def set_(self, key: str, value: Bag, ttl: float | None) -> bool:
         """Keep a value, for so many seconds or for ever."""
         self._store.put(self._key(key, *_WRITE), _value(value), _ttl(ttl))
         return True
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     def has(self, key: str) -> tuple[Any, ...]:
         """Tell whether there is a value."""
         try:
             self._store.entry(self._key(key, *_CHECK))
-        except _Denied:
+        except _DeniedError:
             raise
         except NotFoundError:
             return False, None
@@ -230,7 +239,7 @@ class Local(_Handle):
             return False, error
         return True, None
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     def delete(self, key: str) -> bool:
         """Forget a value; tells whether there was one."""
         return bool(self._store.delete(self._key(key, *_DELETE)))
@@ -254,23 +263,23 @@ class Local(_Handle):
 class Remote(_Handle):
     """A store that has to ask somebody."""
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     async def get(self, key: str) -> Any:
         """Read a value."""
         return (await self._store.entry(self._key(key, *_READ))).value
 
-    @method(name="set", raises=_Denied)
+    @method(name="set", raises=_DeniedError)
     async def set_(self, key: str, value: Bag, ttl: float | None) -> bool:
         """Keep a value, for so many seconds or for ever."""
         await self._store.put(self._key(key, *_WRITE), _value(value), _ttl(ttl))
         return True
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     async def has(self, key: str) -> tuple[Any, ...]:
         """Tell whether there is a value."""
         try:
             await self._store.entry(self._key(key, *_CHECK))
-        except _Denied:
+        except _DeniedError:
             raise
         except NotFoundError:
             return False, None
@@ -278,7 +287,7 @@ class Remote(_Handle):
             return False, error
         return True, None
 
-    @method(raises=_Denied)
+    @method(raises=_DeniedError)
     async def delete(self, key: str) -> bool:
         """Forget a value; tells whether there was one."""
         return bool(await self._store.delete(self._key(key, *_DELETE)))
@@ -300,7 +309,7 @@ class Remote(_Handle):
         return self._page(page)
 
 
-@MODULE.export(raises=_Denied)
+@MODULE.export(raises=_DeniedError)
 def get(id: str) -> Any:  # noqa: A002 - its name
     """Reach a store by the id of its entry.
 
@@ -313,7 +322,7 @@ def get(id: str) -> Any:  # noqa: A002 - its name
     try:
         check_permission("store.get", id, f"not allowed to access store: {id}")
     except PermissionDeniedError as error:
-        raise _Denied(error.message) from error
+        raise _DeniedError(error.message) from error
     try:
         found = current_runtime().resources.get(id)
     except NotFoundError as error:

@@ -3,8 +3,9 @@
 The annotations of an exported function say how its arguments cross: `str` is decoded
 strictly as UTF-8, `bytes` comes as it is, `dict`, `list` and `Any` are copied values, a
 handle class takes a handle, `Bag` any value made plain data: lists without other keys,
-maps with text keys, functions and handles as their text. Its colour says whether it may block: `def` runs in place,
-`async def` suspends the calling coroutine and runs in a task of its process.
+maps with text keys, functions and handles as their text. Its colour says whether it may
+block: `def` runs in place, `async def` suspends the calling coroutine and runs in a
+task of its process.
 
 What it returns is what Lua gets: one value and ``nil``, or several values for a `tuple`
 annotation. An `Error` it raises is returned as ``nil, err``, or raised in Lua if it was

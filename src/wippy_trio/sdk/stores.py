@@ -1,8 +1,8 @@
 """What a key-value store promises, whoever keeps its values (modules-data 24).
 
-A `LocalStore` answers at once, its methods are plain; a `Store` may have to ask somebody,
-its methods are coroutine functions of the same names. `awaited` makes the second of
-either, for those who do not mind.
+A `LocalStore` answers at once, its methods are plain; a `Store` may have to ask
+somebody, its methods are coroutine functions of the same names. `awaited` makes the
+second of either, for those who do not mind.
 """
 
 from __future__ import annotations
