@@ -66,17 +66,16 @@ def encode(
 
     Source: core M-40 to M-51.
     """
-    if not mark_objects:
-        try:
-            if len(values) == 1 and isinstance(values[0], Error):
-                fields = tuple(field for _name, field in _error_fields(values[0]))
-                if _is_plain(fields):
-                    body = _ENCODER.encode(fields)[1:]
-                    return b"\x91" + _extension_header(_ERROR, len(body)) + body
-            elif _is_plain(values):
-                return _ENCODER.encode(values)
-        except (ValueError, RecursionError):  # lone surrogates; depth
-            pass
+    try:
+        if len(values) == 1 and isinstance(values[0], Error):
+            fields = tuple(field for _name, field in _error_fields(values[0]))
+            if _is_plain(fields, mark_objects=mark_objects):
+                body = _ENCODER.encode(fields)[1:]
+                return b"\x91" + _extension_header(_ERROR, len(body)) + body
+        elif _is_plain(values, mark_objects=mark_objects):
+            return _ENCODER.encode(values)
+    except (ValueError, RecursionError):  # lone surrogates; depth
+        pass
     return _Writer(handles, mark_objects=mark_objects, drop=drop).write(values)
 
 
@@ -155,7 +154,7 @@ def _text(value: Any) -> Any:
 _ATOMS: Final = frozenset({str, bool, float, bytes, type(None)})
 
 
-def _is_plain(values: Sequence[Any]) -> bool:
+def _is_plain(values: Sequence[Any], *, mark_objects: bool = False) -> bool:
     """Tell whether msgspec writes the values as we do: trees of built-in types."""
     met: set[int] = set()
     waiting: list[Any] = [values]
@@ -166,6 +165,8 @@ def _is_plain(values: Sequence[Any]) -> bool:
             return False
         met.add(number)
         if type(container) is dict:
+            if mark_objects and not container:
+                return False
             for key in container:
                 if type(key) is not str:
                     return False

@@ -19,7 +19,11 @@ from wippy_trio.kernel import Context, Pid
 from wippy_trio.logs import get_logger
 from wippy_trio.lua.body import WireValues, to_bytes
 from wippy_trio.lua.codec import decode, encode
-from wippy_trio.lua.functions import describe_function, running_process
+from wippy_trio.lua.functions import (
+    MisuseError,
+    describe_function,
+    running_process,
+)
 from wippy_trio.lua.transcode import payload_decode, payload_encode
 from wippy_trio.lua.unicode import lower, upper
 
@@ -476,6 +480,8 @@ class Commands:
 
     def failure(self, function: HostFunction, raised: Exception) -> tuple[int, bytes]:
         """Encode what a module function raised; tag 3 is raised in Lua."""
+        if isinstance(raised, MisuseError):
+            return 3, encode([raised.message])
         error = failure_of(raised)
         if error.retryable is None:
             error.retryable = False
@@ -538,4 +544,4 @@ class Commands:
             return 0, to_bytes(value)
         if type(value) is int and -(2**63) <= value < 2**63:
             return 0, value
-        return 1, encode([value], handles=self.handle_of)
+        return 1, encode([value], handles=self.handle_of, mark_objects=function.marks)

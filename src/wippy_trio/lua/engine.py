@@ -304,7 +304,8 @@ class Engine:
         running_process.set(process)
         try:
             values = self.commands.arguments(function, wire)
-            tag, value = self.commands.result(function, await function.fn(*values))
+            run: Any = function.threaded or function.fn
+            tag, value = self.commands.result(function, await run(*values))
         except Exception as raised:  # noqa: BLE001 - becomes the answer
             error: Exception = raised
             while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:

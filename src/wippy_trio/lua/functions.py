@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from wippy_trio.errors import InvalidError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from wippy_trio.errors import Error
     from wippy_trio.kernel import Process
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HandleClass",
     "HostFunction",
+    "MisuseError",
     "ModuleDescription",
     "Parameter",
     "current_process",
@@ -42,6 +45,16 @@ def current_process() -> Process:
             "no process: this function acts for the process that calls it"
         )
     return process
+
+
+class MisuseError(InvalidError):
+    """A call that no program writes on purpose: its text is raised in Lua.
+
+    A function whose other failures are returned raises it for an argument of a wrong
+    type, as the bridge does for annotated arguments.
+
+    Source: modules-data 0.1 ("argument error"), E-e.
+    """
 
 
 @attrs.frozen(slots=True)
@@ -72,6 +85,10 @@ class HostFunction:
       raises: Errors of this class are raised in Lua, not returned as ``nil, err``;
         ``None`` raises none.
       many: Whether it returns a tuple of several values.
+      marks: Whether its empty mappings are objects to JSON in Lua.
+      threaded: The same function carried out in a worker thread: what the bridge
+        takes for large arguments where the caller may wait.
+      offload: From how many bytes of arguments on it does so.
     """
 
     name: str
@@ -82,12 +99,16 @@ class HostFunction:
     pair: bool = True
     raises: type[Error] | None = None
     many: bool = False
+    marks: bool = False
+    threaded: Callable[..., Awaitable[Any]] | None = None
+    offload: int = 0
 
     @property
     def scalars(self) -> bool:
         """Whether all arguments cross as they are, without the wire format."""
         return (
             not self.blocking
+            and self.threaded is None
             and self.rest in (None, "s", "y", "i", "n", "b")
             and all(p.kind in "syinb" for p in self.parameters)
         )
@@ -128,5 +149,6 @@ def describe_function(function: HostFunction, fid: int) -> dict[str, Any]:
         "kinds": [[p.kind, p.optional, p.handle] for p in parameters],
         "rest": function.rest,
         "scalars": function.scalars,
+        "offload": None if function.threaded is None else function.offload,
         "shape": 2 if function.pair else 1,
     }

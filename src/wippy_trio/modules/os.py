@@ -18,6 +18,7 @@ MODULE = LuaModule(
     date: (format: string?, time: number?) -> string | table
     clock: () -> number
     difftime: (a: number, b: number) -> number
+    platform: string
     """,
 )
 MODULE.constant("platform", "wippy")

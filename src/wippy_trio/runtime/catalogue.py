@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "check_installed",
     "handler_class",
     "handler_classes",
     "has_module",
@@ -88,6 +89,23 @@ def load_module(name: str) -> LuaModule:
     if not isinstance(found, LuaModule):
         raise UnavailableError(f"module {name} is not available in this version")
     return found
+
+
+def check_installed(name: str) -> None:
+    """Refuse a module whose Python packages are not all installed.
+
+    Raises:
+      UnavailableError: With the line that installs them.
+
+    Source: modules-data L-5.
+    """
+    if name in _own_modules() or name in _foreign_modules():
+        try:
+            missing = load_module(name).missing()
+        except UnavailableError:  # known, not built yet: fails at use (design 7)
+            return
+        if missing is not None:
+            raise UnavailableError(missing, retryable=False)
 
 
 # -- kinds -----------------------------------------------------------------------------

@@ -37,8 +37,11 @@ class EngineSurroundings:
         return self.runtime.code.get(id)
 
     def has_module(self, name: str) -> bool:
-        """Tell whether a module may be declared."""
-        return catalogue.has_module(name)
+        """Tell whether a module may be declared; raise if what it needs is missing."""
+        if not catalogue.has_module(name):
+            return False
+        catalogue.check_installed(name)
+        return True
 
     def module(self, name: str) -> ModuleDescription:
         """Describe a module; one that is missing fails here, at use (design 7)."""

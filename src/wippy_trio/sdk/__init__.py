@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         TimedOutError,
         UnavailableError,
     )
-    from wippy_trio.lua.functions import current_process
+    from wippy_trio.lua.functions import MisuseError, current_process
     from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
     from wippy_trio.sdk.lifecycle import (
         Identity,
@@ -65,6 +65,7 @@ _HOME = {
     "Identity": "wippy_trio.sdk.lifecycle",
     "Lifecycle": "wippy_trio.sdk.lifecycle",
     "LuaModule": "wippy_trio.sdk.module",
+    "MisuseError": "wippy_trio.lua.functions",
     "Runtime": "wippy_trio.sdk.runtime",
     "Service": "wippy_trio.sdk.kind",
     "ServiceReport": "wippy_trio.sdk.kind",
@@ -91,6 +92,7 @@ __all__ = [
     "InvalidError",
     "Lifecycle",
     "LuaModule",
+    "MisuseError",
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitedError",

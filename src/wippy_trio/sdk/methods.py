@@ -19,11 +19,17 @@ def method(
     name: str | None = None,
     pair: bool = True,
     raises: bool | type[Error] = False,
+    offload: int | None = None,
 ) -> Callable[[F], F]:
     """Tune one method of a handle class; see `LuaModule.export` for the arguments."""
 
     def mark(function: F) -> F:
-        function.__lua_options__ = {"name": name, "pair": pair, "raises": raises}  # type: ignore[attr-defined]
+        function.__lua_options__ = {  # type: ignore[attr-defined]
+            "name": name,
+            "pair": pair,
+            "raises": raises,
+            "offload": offload,
+        }
         return function
 
     return mark

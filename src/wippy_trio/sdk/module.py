@@ -18,6 +18,7 @@ import inspect
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 import attrs
@@ -58,7 +59,8 @@ class LuaModule:
       declares: Signatures of its functions, one a line, for the checker and the docs.
       classes: Module classes, for evaluated code and workflows (modules-data 0.3).
       source: Lua text of a built-in part; see `ModuleDescription`.
-      requires: Distributions of an extra it needs, with the extra's name.
+      extra: The extra that installs what it needs, and the packages it imports; an
+        entry that lists the module is not built while one is missing.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class LuaModule:
         declares: str = "",
         classes: Sequence[str] = (),
         source: bytes | None = None,
+        extra: tuple[str, Sequence[str]] | None = None,
     ) -> None:
         self.name = name
         self.declares = declares
         self.classes = tuple(classes)
         self.source = source
+        self.extra = extra
         self._functions: list[HostFunction] = []
         self._handles: list[HandleClass] = []
         self._constants: dict[str, Any] = {}
@@ -88,6 +92,8 @@ class LuaModule:
         name: str | None = None,
         pair: bool = True,
         raises: bool | type[Error] = False,
+        offload: int | None = None,
+        marks: bool = False,
     ) -> Callable[[F], F]: ...
 
     def export(
@@ -97,6 +103,8 @@ class LuaModule:
         name: str | None = None,
         pair: bool = True,
         raises: bool | type[Error] = False,
+        offload: int | None = None,
+        marks: bool = False,
     ) -> F | Callable[[F], F]:
         """Show a function to Lua, under its own name.
 
@@ -105,11 +113,22 @@ class LuaModule:
           name: Another name, for those that Python reserves.
           pair: Success gives ``value, nil``; otherwise the value alone.
           raises: Errors are raised in Lua, all or those of one class.
+          offload: From how many bytes of arguments on a plain function runs in a
+            worker thread, while its caller waits; where the caller cannot wait it
+            runs in place (modules-data 0.8).
+          marks: Empty mappings of its result are objects to JSON, ``{}``.
         """
 
         def add(function: F) -> F:
             self._functions.append(
-                describe(function, name=name, pair=pair, raises=raises)
+                describe(
+                    function,
+                    name=name,
+                    pair=pair,
+                    raises=raises,
+                    offload=offload,
+                    marks=marks,
+                )
             )
             return function
 
@@ -148,6 +167,37 @@ class LuaModule:
             return methods
 
         return add
+
+    def missing(self) -> str | None:
+        """Say what is not installed that the module needs, and how to install it."""
+        if self.extra is None:
+            return None
+        name, packages = self.extra
+        lacking = [package for package in packages if find_spec(package) is None]
+        if not lacking:
+            return None
+        return (
+            f"module {self.name} needs the Python package {', '.join(lacking)}:"
+            f" pip install 'wippy-trio[{name}]'"
+        )
+
+    @property
+    def declarations(self) -> dict[str, str]:
+        """What `declares` says, by name; a declared type has ``type`` before its own.
+
+        A declaration goes on until its brackets are closed.
+        """
+        found: dict[str, str] = {}
+        text = ""
+        for line in self.declares.splitlines():
+            text = f"{text} {line.strip()}".strip()
+            if not text or sum(map(text.count, "({[")) > sum(map(text.count, ")}]")):
+                continue
+            separator = "=" if text.startswith("type ") else ":"
+            name, _, signature = text.partition(separator)
+            found[name.strip()] = signature.strip()
+            text = ""
+        return found
 
     def describe(self) -> ModuleDescription:
         """Describe it for the bridge."""
@@ -201,6 +251,8 @@ def describe(
     name: str | None = None,
     pair: bool = True,
     raises: bool | type[Error] = False,
+    offload: int | None = None,
+    marks: bool = False,
     cls: type | None = None,
 ) -> HostFunction:
     """Read a function's annotations.
@@ -236,7 +288,24 @@ def describe(
         pair=pair and not many,
         raises=Error if raises is True else raises or None,
         many=many,
+        marks=marks,
+        threaded=None if offload is None else _threaded(fn),
+        offload=offload or 0,
     )
+
+
+def _threaded(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the form of a plain function that runs in a worker thread.
+
+    If its caller is cancelled it is left to finish alone: it is plain computing.
+    """
+
+    async def run(*args: Any) -> Any:
+        from wippy_trio.sdk.threads import run_in_thread  # noqa: PLC0415 - start-up
+
+        return await run_in_thread(fn, *args, abandon=True)
+
+    return run
 
 
 def _kind(hint: Any, owner: str) -> tuple[str, bool, str | None]:

@@ -172,6 +172,22 @@ local function build(spec, offset)
       local tag, value = park(task)
       return outcome(tag, value, shape)
     end
+  elseif spec.offload then
+    local offload, can_wait = spec.offload, P.can_wait
+    return function(...)
+      local args = { ... }
+      local count = convert(select("#", ...), args)
+      local task = P.current
+      local wire = P.pack(count, unpack(args, 1, count))
+      local tag, value
+      if #wire >= offload and can_wait(task) then
+        begin_call(task, fid, wire)
+        tag, value = park(task)
+      else
+        tag, value = host.call(fid, task.proc.n, wire)
+      end
+      return outcome(tag, value, shape)
+    end
   elseif scalars and n == 0 then
     return function()
       local tag, value = host.call(fid, P.current.proc.n)

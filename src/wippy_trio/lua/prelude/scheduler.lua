@@ -66,6 +66,11 @@ local function may_wait(task, what)
 end
 P.may_wait = may_wait
 
+-- Tell whether waiting is possible here, for those who can do without.
+function P.can_wait(task)
+  return not task.chunk and not task.pinned and isyieldable()
+end
+
 -- Wait for a wake. Between `may_wait` and this the caller registered (task, task.seq).
 -- Returns the three values of the wake.
 local function park(task)

@@ -1,11 +1,18 @@
-"""`json`: write, read and validate JSON."""
+"""`json`: write, read and validate JSON (modules-data 1)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from wippy_trio.modules._arguments import octets
 from wippy_trio.modules.json import codec
-from wippy_trio.sdk import InvalidError, LuaModule
+from wippy_trio.modules.json.schema import (
+    Schema,
+    compile_schema,
+    data_from_lua,
+    schema_from_lua,
+)
+from wippy_trio.sdk import Error, InvalidError, LuaModule
 
 __all__ = ["MODULE"]
 
@@ -15,21 +22,62 @@ MODULE = LuaModule(
     declares="""
     encode: (value: any) -> (string?, Error?)
     decode: (text: string) -> (any, Error?)
+    validate: (schema: table | string, data: any) -> (boolean, Error?)
+    validate_string: (schema: table | string, data: string) -> (boolean, Error?)
     """,
 )
+LARGE = 256 * 1024
 
 
-@MODULE.export
+@MODULE.export(offload=LARGE)
 def encode(value: Any) -> str:
     """Write a value as JSON."""
     return codec.encode(value)
 
 
-@MODULE.export
+@MODULE.export(offload=LARGE, marks=True)
 def decode(text: Any) -> Any:
     """Read a value from JSON."""
-    if isinstance(text, str):
-        text = text.encode()
-    if not isinstance(text, bytes):
-        raise InvalidError("string expected")
-    return codec.decode(text)
+    return codec.decode(octets(text, "string expected"))
+
+
+@MODULE.export(offload=LARGE)
+def validate(schema: Any, data: Any) -> tuple[Any, ...]:
+    """Hold a value against a schema: ``true``, or ``false`` and the first mistake."""
+    try:
+        compiled = _compiled(schema)
+        if data is None:
+            raise InvalidError("data is required")
+        compiled.validate(data_from_lua(data))
+    except Error as error:
+        return _refused(error)
+    return (True,)
+
+
+@MODULE.export(offload=LARGE)
+def validate_string(schema: Any, data: Any) -> tuple[Any, ...]:
+    """Do the same with a JSON text, which may also be ``null``."""
+    try:
+        compiled = _compiled(schema)
+        text = octets(data, "data must be a JSON string")
+        compiled.validate(codec.read_whole(text))
+    except Error as error:
+        return _refused(error)
+    return (True,)
+
+
+def _compiled(schema: Any) -> Schema:
+    if schema is None:
+        raise InvalidError("schema is required")
+    if isinstance(schema, bytes):
+        raise InvalidError("schema is not JSON: it is not UTF-8")
+    if isinstance(schema, str):
+        return compile_schema(schema)
+    if not isinstance(schema, (dict, list)):
+        raise InvalidError("schema must be a string or table")
+    return compile_schema(schema_from_lua(schema))
+
+
+def _refused(error: Error) -> tuple[bool, Error]:
+    error.retryable = False
+    return False, error

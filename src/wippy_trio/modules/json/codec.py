@@ -10,9 +10,13 @@ from typing import Any
 from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.expr import plain_float_text
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "read_whole"]
 
 MOST_LEVELS = 128
+MOST_COPIES = 100_000
+_TOO_DEEP = f"invalid JSON: nested deeper than {MOST_LEVELS} levels"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
 _INT_MAX, _INT_MIN = 2**63 - 1, -(2**63)
 _ESCAPED = re.compile('[\\x00-\\x1f"\\\\<>&\u2028\u2029]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n"}
@@ -27,9 +31,9 @@ def encode(value: Any) -> str:
     """
     if isinstance(value, float):
         return _top_float(value)
-    pieces: list[str] = []
-    _write(value, pieces.append, 0)
-    return "".join(pieces)
+    writer = _Writer()
+    writer.value(value, 0)
+    return "".join(writer.pieces)
 
 
 def _text(text: str | bytes) -> str:
@@ -50,7 +54,7 @@ def _top_float(value: float) -> str:
     if size != 0 and (size < 1e-6 or size >= 1e21):
         mantissa, _, exponent = repr(value).partition("e")
         sign, digits = exponent[0], exponent[1:].lstrip("0")
-        return f"{mantissa.removesuffix('.0')}e{sign}{digits.rjust(2, '0')}"
+        return f"{mantissa.removesuffix('.0')}e{sign}{digits}"
     return _float(value)
 
 
@@ -62,59 +66,90 @@ def _float(value: float) -> str:
     return plain_float_text(value)
 
 
-def _write(value: Any, put: Any, depth: int) -> None:
-    if value is None:
-        put("null")
-    elif value is True:
-        put("true")
-    elif value is False:
-        put("false")
-    elif isinstance(value, (str, bytes)):
-        put(_text(value))
-    elif isinstance(value, int):
-        put(str(value))
-    elif isinstance(value, float):
-        put(_float(value))
-    elif isinstance(value, Error):
-        put(_text(str(value)))
-    elif isinstance(value, (list, dict)):
+class _Writer:
+    """Write one value, and see that it does not grow beyond measure.
+
+    A table that is met again is written again; tables that hold each other many times
+    would make a text of any size from a small value.
+    """
+
+    __slots__ = ("_met", "_open", "_written", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._open: set[int] = set()
+        self._met: set[int] = set()
+        self._written = 0
+
+    def value(self, value: Any, depth: int) -> None:
+        put = self.pieces.append
+        if value is None:
+            put("null")
+        elif value is True:
+            put("true")
+        elif value is False:
+            put("false")
+        elif isinstance(value, (str, bytes)):
+            put(_text(value))
+        elif isinstance(value, int):
+            put(str(value))
+        elif isinstance(value, float):
+            put(_float(value))
+        elif isinstance(value, Error):
+            put(_text(str(value)))
+        elif isinstance(value, (list, dict)):
+            self._table(value, depth)
+        else:
+            put("null")
+
+    def _table(self, value: list[Any] | dict[Any, Any], depth: int) -> None:
+        number = id(value)
+        if number in self._open:
+            raise InternalError("cannot encode recursively nested tables to JSON")
         if depth > MOST_LEVELS:
             raise InternalError("exceeded maximum nesting depth for JSON encoding")
+        self._met.add(number)
+        self._written += 1
+        if self._written > MOST_COPIES and self._written > 10 * len(self._met):
+            raise InternalError("cannot encode: the same tables are met too often")
+        self._open.add(number)
         if isinstance(value, list):
-            _write_list(value, put, depth)
+            self._list(value, depth)
         else:
-            _write_map(value, put, depth)
-    else:
-        put("null")
+            self._map(value, depth)
+        self._open.discard(number)
 
+    def _list(self, value: list[Any], depth: int) -> None:
+        put = self.pieces.append
+        put("[")
+        for position, item in enumerate(value):
+            if position:
+                put(",")
+            self.value(item, depth + 1)
+        put("]")
 
-def _write_list(value: list[Any], put: Any, depth: int) -> None:
-    put("[")
-    for position, item in enumerate(value):
-        if position:
-            put(",")
-        _write(item, put, depth + 1)
-    put("]")
-
-
-def _write_map(value: dict[Any, Any], put: Any, depth: int) -> None:
-    items = any(type(key) is int and key >= 1 for key in value)
-    if items:
-        if all(type(key) is int and key >= 1 for key in value):
+    def _map(self, value: dict[Any, Any], depth: int) -> None:
+        put = self.pieces.append
+        counted = [key for key in value if type(key) is int and key >= 1]
+        if len(counted) == len(value) > 0:
             raise InternalError(
                 "cannot encode sparse array: non-contiguous numeric keys found"
             )
-        raise InternalError(
-            "cannot encode mixed-key table: table has both numeric and non-numeric keys"
-        )
-    rows = {_key(key): item for key, item in value.items()}
-    put("{")
-    for position, key in enumerate(sorted(rows, key=lambda k: k.encode())):
-        if position:
-            put(",")
-        put(_text(key) + ":")
-        _write(rows[key], put, depth + 1)
-    put("}")
+        if counted:
+            raise InternalError(
+                "cannot encode mixed-key table:"
+                " table has both numeric and non-numeric keys"
+            )
+        rows = {
+            _key(key): item for key, item in value.items() if not isinstance(key, tuple)
+        }
+        put("{")
+        for position, key in enumerate(sorted(rows, key=lambda k: k.encode())):
+            if position:
+                put(",")
+            put(_text(key) + ":")
+            self.value(rows[key], depth + 1)
+        put("}")
 
 
 def _key(key: Any) -> str:
@@ -171,10 +206,44 @@ def decode(data: bytes) -> Any:
     try:
         text = data.decode("utf-8").lstrip(" \t\r\n")
         value, _ = _DECODER.raw_decode(text)
-    except (ValueError, RecursionError) as error:
+        if _SURROGATE.search(text):
+            _check_text(value)
+    except ValueError as error:
         raise InternalError(f"invalid JSON: {error}") from None
+    except RecursionError:
+        raise InternalError(_TOO_DEEP) from None
     if _deeper(value, MOST_LEVELS + 1):
-        raise InternalError(f"invalid JSON: nested deeper than {MOST_LEVELS} levels")
+        raise InternalError(_TOO_DEEP)
+    return value
+
+
+def _check_text(value: Any) -> None:
+    """Refuse strings that escapes gave half a character."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if _HALF.search(item):
+                raise ValueError("escape of a lone surrogate")
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += item
+            waiting += item.values()
+
+
+def read_whole(data: bytes) -> Any:
+    """Read a text for a schema: nothing may follow, and nulls stay.
+
+    Raises:
+      InvalidError: It is no JSON.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"data is not JSON: {error}") from None
+    if _deeper(value, MOST_LEVELS + 1):
+        raise InvalidError(f"data is nested deeper than {MOST_LEVELS} levels")
     return value
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Options", "encode"]
 
 _MAX_DEPTH = 200
+_MOST_COPIES = 20_000
+"""Tables written; a table met again is written again, which could go on for ever."""
 _LONGEST_KEY = 128
 _FIRST = frozenset("#,[]{}&*!|>'\"%@`")
 _ESCAPES = {
@@ -85,13 +87,15 @@ def encode(
 
 
 class _Emitter:
-    __slots__ = ("_empty_list", "_indent", "_open", "_options")
+    __slots__ = ("_empty_list", "_indent", "_met", "_open", "_options", "_written")
 
     def __init__(self, options: Options | None, *, empty_list_is_map: bool) -> None:
         self._indent = 4 if options is None else 2
         self._options = options or Options()
         self._empty_list = "{}" if empty_list_is_map else "[]"
         self._open: set[int] = set()
+        self._met: set[int] = set()
+        self._written = 0
 
     def next_indent(self, indent: int) -> int:
         step = self._indent
@@ -112,6 +116,10 @@ class _Emitter:
             raise InternalError("recursive table")
         if len(self._open) >= _MAX_DEPTH:
             raise InternalError(f"table is nested more than {_MAX_DEPTH} deep")
+        self._met.add(key)
+        self._written += 1
+        if self._written > _MOST_COPIES and self._written > 10 * len(self._met):
+            raise InternalError("the same tables are met too often")
         self._open.add(key)
         if isinstance(value, dict):
             lines = self._map(value, indent)
