@@ -137,11 +137,12 @@ def test_an_object_that_was_read_stays_one(tmp_path: Path) -> None:
       local emptied = {}
       emptied.x = true
       emptied.x = nil
-      return { json.encode(read), json.encode(emptied), json.encode({}) }
+      return { json.encode(read), json.encode(emptied), json.encode({}),
+        json.encode({ f = print, 1 and nil }) }
     end }
     """
     got = run_function(tmp_path, source, modules="json")
-    assert got == ['{"l":[],"o":{}}', "{}", "[]"]
+    assert got == ['{"l":[],"o":{}}', "{}", "[]", '{"f":null}']
 
 
 VALIDATION = """
@@ -221,12 +222,11 @@ def test_large_texts_do_not_stop_the_others(tmp_path: Path) -> None:
       local text = json.encode(string.rep("x", 600000))
       local waited = beats > 0
       beats = 0
-      local list = { 3, 1, 2 }
-      table.sort(list, function(a, b)
-        return #json.encode(string.rep("y", 600000)) > 0 and a < b
+      local shown = ("x"):gsub("x", function()
+        return tostring(#json.encode(string.rep("y", 600000)))
       end)
-      return { #text, waited, beats, #json.decode(text), list }
+      return { #text, waited, beats, shown }
     end }
     """
     got = run_function(tmp_path, source, modules="json")
-    assert got == [600002, True, 0, 600000, [1, 2, 3]]
+    assert got == [600002, True, 0, "600002"]

@@ -85,6 +85,8 @@ class HostFunction:
       raises: Errors of this class are raised in Lua, not returned as ``nil, err``;
         ``None`` raises none.
       many: Whether it returns a tuple of several values.
+      opaque: What inside its arguments becomes of functions, threads and objects that
+        have no form: ``null`` or ``text``; without it they are left out.
       marks: Whether its empty mappings are objects to JSON in Lua.
       threaded: The same function carried out in a worker thread: what the bridge
         takes for large arguments where the caller may wait.
@@ -99,6 +101,7 @@ class HostFunction:
     pair: bool = True
     raises: type[Error] | None = None
     many: bool = False
+    opaque: str | None = None
     marks: bool = False
     threaded: Callable[..., Awaitable[Any]] | None = None
     offload: int = 0
@@ -109,6 +112,7 @@ class HostFunction:
         return (
             not self.blocking
             and self.threaded is None
+            and self.opaque is None
             and self.rest in (None, "s", "y", "i", "n", "b")
             and all(p.kind in "syinb" for p in self.parameters)
         )
@@ -149,6 +153,7 @@ def describe_function(function: HostFunction, fid: int) -> dict[str, Any]:
         "kinds": [[p.kind, p.optional, p.handle] for p in parameters],
         "rest": function.rest,
         "scalars": function.scalars,
+        "opaque": function.opaque,
         "offload": None if function.threaded is None else function.offload,
         "shape": 2 if function.pair else 1,
     }

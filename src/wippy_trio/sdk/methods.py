@@ -20,6 +20,7 @@ def method(
     pair: bool = True,
     raises: bool | type[Error] = False,
     offload: int | None = None,
+    opaque: str | None = None,
 ) -> Callable[[F], F]:
     """Tune one method of a handle class; see `LuaModule.export` for the arguments."""
 
@@ -29,6 +30,7 @@ def method(
             "pair": pair,
             "raises": raises,
             "offload": offload,
+            "opaque": opaque,
         }
         return function
 

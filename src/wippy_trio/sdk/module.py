@@ -19,7 +19,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
 import attrs
 
@@ -94,6 +94,7 @@ class LuaModule:
         raises: bool | type[Error] = False,
         offload: int | None = None,
         marks: bool = False,
+        opaque: Literal["null", "text"] | None = None,
     ) -> Callable[[F], F]: ...
 
     def export(
@@ -105,6 +106,7 @@ class LuaModule:
         raises: bool | type[Error] = False,
         offload: int | None = None,
         marks: bool = False,
+        opaque: Literal["null", "text"] | None = None,
     ) -> F | Callable[[F], F]:
         """Show a function to Lua, under its own name.
 
@@ -116,6 +118,8 @@ class LuaModule:
           offload: From how many bytes of arguments on a plain function runs in a
             worker thread, while its caller waits; where the caller cannot wait it
             runs in place (modules-data 0.8).
+          opaque: What becomes of functions and the like inside the arguments; without
+            it they are left out.
           marks: Empty mappings of its result are objects to JSON, ``{}``.
         """
 
@@ -128,6 +132,7 @@ class LuaModule:
                     raises=raises,
                     offload=offload,
                     marks=marks,
+                    opaque=opaque,
                 )
             )
             return function
@@ -253,6 +258,7 @@ def describe(
     raises: bool | type[Error] = False,
     offload: int | None = None,
     marks: bool = False,
+    opaque: Literal["null", "text"] | None = None,
     cls: type | None = None,
 ) -> HostFunction:
     """Read a function's annotations.
@@ -289,6 +295,7 @@ def describe(
         raises=Error if raises is True else raises or None,
         many=many,
         marks=marks,
+        opaque=opaque,
         threaded=None if offload is None else _threaded(fn),
         offload=offload or 0,
     )

@@ -136,6 +136,12 @@ local function build(spec, offset)
   local kinds, n, rest, name, fid, shape =
     spec.kinds, #spec.kinds, spec.rest, spec.name, spec.fid, spec.shape
   local scalars = spec.scalars
+  local pack_values, opaque = P.pack, spec.opaque
+  if opaque then
+    pack_values = function(count, ...)
+      return P.pack_whole(opaque, count, ...)
+    end
+  end
   offset = offset or 0
 
   local function convert(count, args)
@@ -168,7 +174,7 @@ local function build(spec, offset)
       may_wait(task, name)
       local args = { ... }
       local count = convert(select("#", ...), args)
-      begin_call(task, fid, P.pack(count, unpack(args, 1, count)))
+      begin_call(task, fid, pack_values(count, unpack(args, 1, count)))
       local tag, value = park(task)
       return outcome(tag, value, shape)
     end
@@ -178,7 +184,7 @@ local function build(spec, offset)
       local args = { ... }
       local count = convert(select("#", ...), args)
       local task = P.current
-      local wire = P.pack(count, unpack(args, 1, count))
+      local wire = pack_values(count, unpack(args, 1, count))
       local tag, value
       if #wire >= offload and can_wait(task) then
         begin_call(task, fid, wire)
@@ -217,7 +223,7 @@ local function build(spec, offset)
   return function(...)
     local args = { ... }
     local count = convert(select("#", ...), args)
-    local tag, value = host.call(fid, P.current.proc.n, P.pack(count, unpack(args, 1, count)))
+    local tag, value = host.call(fid, P.current.proc.n, pack_values(count, unpack(args, 1, count)))
     return outcome(tag, value, shape)
   end
 end

@@ -141,6 +141,10 @@ end
 
 local put
 
+-- What becomes of that which has no form: it is left out (nil), written as nil ("null") or as
+-- its text ("text"), for the module functions that want to see it.
+local opaque, next_opaque
+
 -- Number `v`; if it is open already, the reference to it instead.
 local function open(v)
   if root == nil then
@@ -175,6 +179,9 @@ local function put_handle(v, packer, n, depth)
     class, object = packer(v)
   end
   if class == nil then
+    if opaque == "text" then
+      return put(P.tostring(v), n, depth)
+    end
     out[n + 1] = "\xc0"
     return n + 1
   end
@@ -226,7 +233,7 @@ local function put_map(t, n, depth)
   n = first
   for k, v in rawnext, t do
     local kind = rawtype(v)
-    if DATA[kind] then
+    if DATA[kind] or opaque then
       local known = NAMES[k]
       if known then
         count = count + 1
@@ -311,6 +318,8 @@ function put(v, n, depth, kind)
     out[n] = "\xc3"
   elseif v == false then
     out[n] = "\xc2"
+  elseif v ~= nil and opaque == "text" then
+    return put(P.tostring(v), n - 1, depth)
   else
     out[n] = "\xc0"
   end
@@ -321,6 +330,7 @@ end
 function P.pack(n, ...)
   local a, b = ...
   opened, seen, root = 0, nil, nil
+  opaque, next_opaque = next_opaque, nil
   local pieces
   if n == 1 then
     out[1] = "\x91"
@@ -353,6 +363,12 @@ function P.pack(n, ...)
     P.charge(pieces)
   end
   return bytes
+end
+
+-- Write n values, with `mode` for what has no form.
+function P.pack_whole(mode, n, ...)
+  next_opaque = mode
+  return P.pack(n, ...)
 end
 
 -- Reading -----------------------------------------------------------------------------------------

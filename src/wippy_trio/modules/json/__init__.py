@@ -29,7 +29,7 @@ MODULE = LuaModule(
 LARGE = 256 * 1024
 
 
-@MODULE.export(offload=LARGE)
+@MODULE.export(offload=LARGE, opaque="null")
 def encode(value: Any) -> str:
     """Write a value as JSON."""
     return codec.encode(value)

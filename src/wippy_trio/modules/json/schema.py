@@ -138,8 +138,8 @@ def _library() -> ModuleType:
         import jsonschema_rs  # noqa: PLC0415 - an extra, and only for those who validate
     except ImportError as error:
         raise UnavailableError(
-            "json schemas need the package jsonschema-rs,"
-            " which the extra wippy-trio[schema] installs"
+            "json schemas need the Python package jsonschema_rs:"
+            " pip install 'wippy-trio[schema]'"
         ) from error
     return jsonschema_rs
 

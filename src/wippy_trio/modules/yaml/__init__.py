@@ -22,7 +22,7 @@ LARGE = 64 * 1024
 """Smaller than for JSON: the same text takes many times as long."""
 
 
-@MODULE.export(offload=LARGE)
+@MODULE.export(offload=LARGE, opaque="text")
 def encode(value: Any, options: Any) -> str:
     """Write a table as YAML."""
     if not isinstance(value, (dict, list)):
@@ -38,7 +38,7 @@ def _options(given: Any) -> codec.Options | None:
     named = isinstance(order, list)
     if not named and not isinstance(plain, bool):
         return None
-    keys = [key for key in order if isinstance(key, str)] if named else []
+    keys = [key for key in order or () if isinstance(key, str)] if named else []
     return codec.Options(tuple(keys), plain is True)
 
 

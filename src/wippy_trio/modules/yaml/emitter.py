@@ -121,6 +121,8 @@ class _Emitter:
         if self._written > _MOST_COPIES and self._written > 10 * len(self._met):
             raise InternalError("the same tables are met too often")
         self._open.add(key)
+        if isinstance(value, dict) and all(type(k) is int and k > 0 for k in value):
+            value = _filled(value)
         if isinstance(value, dict):
             lines = self._map(value, indent)
         else:
@@ -178,6 +180,14 @@ class _Emitter:
         else:
             rest.sort(key=functools.cmp_to_key(_natural))
         return [(key, named[key]) for key in dict.fromkeys([*listed, *rest])]
+
+
+def _filled(items: dict[int, Any]) -> list[Any] | dict[int, Any]:
+    """Make a list of a table with the keys 1..n and holes; not if it is all holes."""
+    last = max(items)
+    if last > 100 * len(items) + 1000:
+        return items
+    return [items.get(index) for index in range(1, last + 1)]
 
 
 # Keys
@@ -266,7 +276,7 @@ def _scalar(value: Any, outer: int, inner: int) -> list[str]:
         if math.isinf(value):
             return [".inf" if value > 0 else "-.inf"]
         return [float_text(value)]
-    raise InternalError(f"unsupported type: {type(value).__name__}")
+    return _text(str(value), outer, inner)  # an error, or a handle
 
 
 def _text(text: str, outer: int, inner: int) -> list[str]:
