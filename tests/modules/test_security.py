@@ -100,7 +100,7 @@ def test_scopes_answer_and_identities_travel(tmp_path: Path) -> None:
     assert got[16] == "Internalget policy group: policy group app:none not found"
     assert got[17:19] == [False, False]
     assert got[19] == "Invalidtoken store id is required"
-    assert got[20] == "Unavailable"
+    assert got[20] == "Internal"
 
 
 def test_denials_have_the_form_of_each_function(tmp_path: Path) -> None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import trio
+
 from wippy_trio import security
 from wippy_trio.sdk import (
     Error,
     InternalError,
     InvalidError,
     LuaModule,
-    UnavailableError,
+    PermissionDeniedError,
     check_permission,
     current_process,
     current_runtime,
     method,
     runtime_of,
 )
-from wippy_trio.security import Actor, Policy, Scope
+from wippy_trio.sdk.tokens import TokenStore
+from wippy_trio.security import Actor, Policy, Scope, parse_expiration
 
 MODULE = LuaModule(
     "security",
-    classes=("security",),
+    classes=("security", "nondeterministic"),
     declares="""
     actor: () -> Actor?
     scope: () -> Scope?
@@ -32,16 +35,6 @@ MODULE = LuaModule(
     new_actor: (id: string, meta: table?) -> Actor
     token_store: (id: string) -> (TokenStore?, Error?)
     """,
-    source=b"""
-local _, F = ...
-local permit, find = F._permit.token_store, F.token_store
-F._permit = nil
-function F.token_store(id)
-  permit(id)
-  return find(id)
-end
-return F
-""",
 )
 
 
@@ -208,20 +201,99 @@ def new_actor(id: str, meta: dict[str, Any] | None) -> Any:  # noqa: A002
     return Actor(id, _map(meta))
 
 
-@MODULE.export
+class _DeniedError(PermissionDeniedError):
+    """A denial that is raised in Lua."""
+
+
+@MODULE.handle
+class Tokens:
+    """A token store as a program holds it; every call suspends."""
+
+    lua_name = "security.TokenStore"
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+        self._closed = False
+
+    def __str__(self) -> str:
+        return f"security.TokenStore{{{self._store.id}}}"
+
+    def _open(self, action: str, meta: dict[str, Any]) -> TokenStore:
+        if self._closed:
+            raise InternalError("token store is closed")
+        process = current_process()
+        permission = f"security.token.{action}"
+        if not runtime_of(process).allowed(process, permission, self._store.id, meta):
+            raise InvalidError(f"not allowed to {action} token")
+        return self._store
+
+    async def create(self, actor: Actor, scope: Scope, options: Any) -> str:
+        """Make a token."""
+        store = self._open("create", {"actor": actor.id})
+        if options is not None and not isinstance(options, (dict, list)):
+            raise InvalidError("options must be a table")
+        known = options if isinstance(options, dict) else {}
+        lifetime = known.get("expiration")
+        if lifetime is not None and not isinstance(lifetime, (str, int, float)):
+            raise InvalidError("invalid expiration format")
+        try:
+            return await store.create(
+                actor,
+                scope,
+                expiration=None if lifetime is None else parse_expiration(lifetime),
+                meta=_map(known.get("meta")),
+            )
+        except InvalidError:
+            raise
+        except Error as error:
+            raise InternalError(f"create token: {error}") from error
+
+    async def validate(self, token: str) -> tuple[Any, ...]:
+        """Give actor and scope, or an error in the third place."""
+        try:
+            store = self._open("validate", {"token": token})
+        except Error as error:
+            return None, None, error
+        try:
+            found, policies = await store.validate(token)
+        except Error as error:
+            return None, None, _wrapped("validate token", error)
+        return found, policies, None
+
+    async def revoke(self, token: str) -> bool:
+        """Forget a token."""
+        store = self._open("revoke", {"token": token})
+        try:
+            await store.revoke(token)
+        except Error as error:
+            raise _wrapped("revoke token", error) from error
+        return True
+
+    @method(pair=False)
+    async def close(self) -> bool:
+        """Give the store back."""
+        self._closed = True
+        await trio.lowlevel.checkpoint()
+        return True
+
+
+def _wrapped(doing: str, error: Error) -> InternalError:
+    return InternalError(f"{doing}: {error}", retryable=False)
+
+
+@MODULE.export(raises=_DeniedError)
 def token_store(id: str) -> Any:  # noqa: A002
-    """Refuse: this version has no token stores."""
+    """Reach a token store by the id of its entry."""
     if not id:
         raise InvalidError("token store id is required")
-    raise UnavailableError(
-        f"acquire token store {id}: token stores are not available in this version"
-    )
-
-
-@MODULE.table("_permit").export(name="token_store", pair=False, raises=True)
-def permit_token_store(id: str) -> None:  # noqa: A002
-    """Raise if the caller may not reach a token store."""
-    if id:
-        check_permission(
-            "security.token_store.get", id, f"not allowed to access token store: {id}"
-        )
+    process = current_process()
+    runtime = runtime_of(process)
+    if not runtime.allowed(process, "security.token_store.get", id):
+        raise _DeniedError(f"not allowed to access token store: {id}")
+    try:
+        found = runtime.resources.get(id)
+    except Error as error:
+        raise _wrapped("acquire token store", error) from error
+    if not isinstance(found, TokenStore):
+        raise InternalError("resource is not a token store")
+    return Tokens(found)

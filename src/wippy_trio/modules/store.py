@@ -67,10 +67,7 @@ def _put_options(options: Any) -> PutOptions:
         raise InvalidError("only_if_absent must be a boolean")
     number = 0
     if version is not None:
-        if (isinstance(version, str) and version.isascii() and version.isdecimal()) or (
-            _number(version) and version == int(version)
-        ):
-            number = int(version)
+        number = _version(version)
         if number <= 0:
             raise InvalidError("if_version must be a positive version")
         if only:

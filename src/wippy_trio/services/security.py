@@ -1,4 +1,4 @@
-"""``security.policy`` and ``security.policy.expr``: who may do what."""
+"""``security.policy``, ``security.policy.expr``, ``security.token_store``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 import trio
 
 from wippy_trio.sdk import EntryKind, InvalidError
-from wippy_trio.security import EXPRESSION_KIND, POLICY_KIND, Policy, parse_policy
+from wippy_trio.sdk.tokens import TokenStore
+from wippy_trio.security import (
+    EXPRESSION_KIND,
+    POLICY_KIND,
+    Policy,
+    parse_policy,
+    parse_token_store,
+)
 
 if TYPE_CHECKING:
     from wippy_trio.registry import Entry
 
-__all__ = ["Policies"]
+__all__ = ["Policies", "TokenStores"]
 
 
 class Policies(EntryKind):
@@ -41,3 +48,23 @@ def _read(entry: Entry) -> Policy:
     if not isinstance(entry.data, dict):
         raise InvalidError("configuration data is required")
     return parse_policy(entry.id, entry.kind, entry.data)
+
+
+class TokenStores(EntryKind):
+    """Handle ``security.token_store`` entries (apps 8.5)."""
+
+    kinds = ("security.token_store",)
+
+    async def create(self, entry: Entry) -> None:
+        """Make the token store known; its store is looked for when it is used."""
+        if not isinstance(entry.data, dict):
+            raise InvalidError("configuration data is required")
+        config = parse_token_store(entry.id, entry.data)
+        store = TokenStore(self.runtime, entry.id, config)
+        self.runtime.resources.put(entry.id, store)
+        await trio.lowlevel.checkpoint()
+
+    async def delete(self, entry: Entry) -> None:
+        """Forget it; the tokens stay in the store."""
+        self.runtime.resources.remove(entry.id)
+        await trio.lowlevel.checkpoint()
