@@ -144,7 +144,7 @@ def test_without_the_library_the_message_names_the_extra(
 
     module._compiled.cache_clear()
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(UnavailableError, match=r"jsonschema-rs.*wippy-trio\[schema\]"):
+    with pytest.raises(UnavailableError, match=r"jsonschema_rs.*wippy-trio\[schema\]"):
         compile_schema({})  # modules-data L-5
 
 
