@@ -152,7 +152,8 @@ def test_sealed_bytes_have_the_layout_that_others_read(tmp_path: Path) -> None:
     source = """
     return { main = function(key)
       local empty = crypto.encrypt.chacha20("", key)
-      return { crypto.encrypt.aes("text", key, "aad"), crypto.encrypt.chacha20("text", key),
+      return { crypto.encrypt.aes("text", key, "aad"),
+        crypto.encrypt.chacha20("text", key),
         #empty, crypto.decrypt.chacha20(empty, key),
         crypto.hmac.sha256("k", "data"), crypto.hmac.sha512("k", "data"),
         crypto.constant_time_compare("a", "a"), crypto.constant_time_compare("a", "ab"),
@@ -203,11 +204,12 @@ def part(text: str) -> Any:
 
 
 def test_a_token_is_compact_and_sorted(tmp_path: Path) -> None:
-    """Header extras are merged, an unknown algorithm means HS256 (modules-data 13.2)."""
+    """Header extras are merged, an unknown algorithm is HS256 (modules-data 13.2)."""
     source = """
     return { main = function()
       local token = crypto.jwt.encode(
-        { sub = "me", n = 3.0, x = 1.5, list = {}, _header = { kid = "1", alg = "none" } },
+        { sub = "me", n = 3.0, x = 1.5, list = {},
+          _header = { kid = "1", alg = "none" } },
         "key", "nonsense")
       local claims, err = crypto.jwt.verify(token, "key", "HS256", false)
       return { token, claims, err == nil, math.type(claims.n) }

@@ -90,6 +90,7 @@ def _signature(signed: bytes, key: bytes, algorithm: str) -> bytes:
 
 
 def _private_key(key: bytes) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra
     from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - an extra
         RSAPrivateKey,
     )
@@ -99,26 +100,16 @@ def _private_key(key: bytes) -> Any:
 
     try:
         found = load_pem_private_key(key, password=None)
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "not a PEM key"
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        reason = str(error).partition(".")[0] or "not a PEM key"
         raise InvalidError(f"invalid RSA private key: {reason}") from None
-    except Exception as error:
-        _foreign(error)
-        raise InvalidError("invalid RSA private key: unsupported algorithm") from None
     if not isinstance(found, RSAPrivateKey):
         raise InvalidError("invalid RSA private key: it is of another algorithm")
     return found
 
 
-def _foreign(error: Exception) -> None:
-    """Let pass what is none of the library's own refusals."""
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra
-
-    if not isinstance(error, UnsupportedAlgorithm):
-        raise error
-
-
 def _public_key(key: bytes) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra
     from cryptography.hazmat.primitives.asymmetric.rsa import (  # noqa: PLC0415 - an extra
         RSAPublicKey,
     )
@@ -132,11 +123,8 @@ def _public_key(key: bytes) -> Any:
             found: Any = load_pem_x509_certificate(key).public_key()
         else:
             found = load_pem_public_key(key)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InternalError("invalid RSA public key: not a PEM key") from None
-    except Exception as error:
-        _foreign(error)
-        raise InternalError("invalid RSA public key: unsupported algorithm") from None
     if not isinstance(found, RSAPublicKey):
         raise InternalError("invalid RSA public key: it is of another algorithm")
     return found

@@ -71,7 +71,7 @@ _LETTERS = (letters.ascii_uppercase + letters.ascii_lowercase + letters.digits).
 _AES_KEYS = (16, 24, 32)
 
 
-# -- random ------------------------------------------------------------------------------
+# -- random ----------------------------------------------------------------------------
 
 
 def _length(length: int) -> int:
@@ -124,7 +124,7 @@ def random_uuid() -> str:
     return str(identifiers.UUID(int=secrets.randbits(128), version=4))
 
 
-# -- keyed digests -----------------------------------------------------------------------
+# -- keyed digests ---------------------------------------------------------------------
 
 
 def _keyed(algorithm: str) -> None:
@@ -139,7 +139,7 @@ _keyed("sha256")
 _keyed("sha512")
 
 
-# -- ciphers -----------------------------------------------------------------------------
+# -- ciphers ---------------------------------------------------------------------------
 
 
 def _aes(key: bytes) -> Any:
@@ -193,7 +193,7 @@ _cipher("aes", _aes)
 _cipher("chacha20", _chacha20)
 
 
-# -- tokens ------------------------------------------------------------------------------
+# -- tokens ----------------------------------------------------------------------------
 
 
 @JWT.export(name="encode", opaque="text")
@@ -217,7 +217,7 @@ def jwt_verify(token: bytes, key: bytes, alg: Any, require_exp: Any) -> dict[str
     )
 
 
-# -- derived keys, comparison ------------------------------------------------------------
+# -- derived keys, comparison ----------------------------------------------------------
 
 
 @MODULE.export(offload=0)
