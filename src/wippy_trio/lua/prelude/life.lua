@@ -290,6 +290,12 @@ local function boot_over(task, ready, e)
   local proc, waiter, seq = task.proc, task.starter, task.starter_seq
   task.starter = nil
   if ready then
+    -- First the spawner, as when nothing is set aside: it has to wait for the end before the
+    -- newborn can come to it.
+    if waiter and waiter.seq == seq then
+      wake(waiter, proc.text, nil)
+      waiter = nil
+    end
     push(task)
     if not proc.call then
       newborns = newborns + 1
@@ -306,8 +312,8 @@ local function boot_over(task, ready, e)
     end
   end
   if waiter then
-    if waiter.seq == seq then
-      wake(waiter, ready and proc.text or nil, e)
+    if not ready and waiter.seq == seq then
+      wake(waiter, nil, e)
     end
   elseif not ready then
     emit(OUT.UNBORN, proc.n, P.pack(1, e), nil, nil)
