@@ -77,14 +77,14 @@ end
 
 local function first(q)
   local h = q.h
-  local message = q[h]
+  local message, seq = q[h], q[h + 1]
   q[h], q[h + 1] = nil, nil
   if h + 2 == q.t then
     q.h, q.t = 1, 1
   else
     q.h = h + 2
   end
-  return message
+  return message, seq
 end
 
 local function arrival(proc)
@@ -112,7 +112,7 @@ local function take_rest(proc)
   if not rest or rest.h == rest.t then
     return nil
   end
-  local message = first(rest)
+  local message = (first(rest))
   local counts = proc.counts
   if counts then
     local topic = message[TOPIC]
@@ -139,6 +139,19 @@ local function shown(st, message)
   return raw_value(message)
 end
 
+-- Remember the message whose value was buffered last, beside the buffer: upgraded code gets
+-- what was buffered and not received (P-104).
+local function hold(st, message, seq)
+  local held = st.held
+  if not held then
+    held = {}
+    st.held = held
+  end
+  local at = 2 * (st.h + st.n)
+  held[at], held[at + 1] = message, seq
+  held[at - 2 * st.cap], held[at + 1 - 2 * st.cap] = nil, nil
+end
+
 -- Move what waits into the buffer; or hand one value over to a receiver that is here.
 local function subscription_source(st, wanted)
   local wait = st.wait
@@ -146,10 +159,12 @@ local function subscription_source(st, wanted)
     return false
   end
   if wanted then
-    return true, shown(st, first(wait))
+    return true, shown(st, (first(wait)))
   end
   while st.n < st.cap and wait.h ~= wait.t do
-    buffer(st, shown(st, first(wait)))
+    local message, seq = first(wait)
+    buffer(st, shown(st, message))
+    hold(st, message, seq)
   end
 end
 
@@ -169,13 +184,15 @@ local function deliver_to(proc, st, message)
     proc.subs[st.topic] = nil
     return
   end
-  local wait = st.wait
+  local wait, n = st.wait, st.n
   if wait and wait.h ~= wait.t or not offer(st, shown(st, message)) then
     if not wait then
       wait = { h = 1, t = 1 }
       st.wait = wait
     end
     append(wait, message, arrival(proc))
+  elseif st.n > n then
+    hold(st, message, arrival(proc))
   end
 end
 
@@ -272,7 +289,7 @@ local function bind(proc, topic, st, objects)
     if not task then
       break
     end
-    wake(task, shown(st, first(wait)), true, case)
+    wake(task, shown(st, (first(wait))), true, case)
   end
   subscription_source(st, false)
 end
@@ -382,13 +399,20 @@ end
 
 -- Messages that a process has not received yet, for its upgraded code (P-104).
 function P.unread(proc)
-  local queues = { proc.rest }
-  for _, st in rawnext, proc.subs or {} do
-    if st.wait and st.topic ~= EVENTS then
+  local queues, list = { proc.rest }, {}
+  for topic, st in rawnext, proc.subs or {} do
+    local ordinary = raw.string.byte(topic) ~= 64
+    if ordinary and st.wait then
       queues[#queues + 1] = st.wait
     end
+    if ordinary and st.held then
+      for i = 2 * (st.h + 1), 2 * (st.h + st.n), 2 do
+        if st.held[i] then
+          list[#list + 1] = { st.held[i], st.held[i + 1] }
+        end
+      end
+    end
   end
-  local list = {}
   for _, q in rawnext, queues do
     for i = q.h, q.t - 1, 2 do
       list[#list + 1] = { q[i], q[i + 1] }

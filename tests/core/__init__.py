@@ -1,0 +1,1 @@
+"""The numbered rules of the core, chapter by chapter."""
