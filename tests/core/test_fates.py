@@ -1,0 +1,15 @@
+"""Core sections 4 and 6: lifecycle events, monitors, links."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.chapter import Chapter
+
+CHAPTER = Chapter("fates")
+
+
+@pytest.mark.parametrize("name", CHAPTER.names)
+def test_rule(name: str) -> None:
+    """Each check of the chapter holds."""
+    CHAPTER.hold(name)
