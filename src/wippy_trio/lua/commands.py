@@ -192,7 +192,7 @@ class Commands:
         spawner = self._process(parent)
         place = engine.surroundings.host(host_id)
         place.check_running()
-        unit = engine.units.get(entry, budget=engine.budget(host_id))
+        unit = engine.units.of_process(entry, budget=engine.budget(host_id))
         context = self._context(spawner.context, overrides or None)
         process = self.node.admit(
             engine.body,
@@ -275,7 +275,8 @@ class Commands:
 
     def upgrade(self, number: int, id: bytes) -> tuple[Any, ...]:  # noqa: A002
         process = self._process(number)
-        unit = self.engine.units.get(text(id))
+        budget = self.engine.budget(process.pid.host)
+        unit = self.engine.units.of_process(text(id), budget=budget)
         process.entry = unit.id
         return True, unit.key
 

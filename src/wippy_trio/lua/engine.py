@@ -334,7 +334,7 @@ class Engine:
         Checkpoint: always. If cancelled, the newborn ends.
         """
         wire = encode(args, handles=self.commands.handle_of)
-        unit = self.units.get(id, budget=self.budget(host.id))
+        unit = self.units.of_process(id, budget=self.budget(host.id))
         process = self.node.admit(
             self.body,
             host,

@@ -24,13 +24,14 @@ __all__ = ["Code", "CodeSource", "Unit", "Units"]
 
 @attrs.frozen(slots=True)
 class Code:
-    """Hold the Lua part of one entry."""
+    """Hold the Lua part of one entry; ``process`` if it can be spawned."""
 
     id: str
     source: bytes
     method: str = "main"
     modules: tuple[str, ...] = ()
     imports: Mapping[str, str] = attrs.Factory(dict)
+    process: bool = True
 
 
 class CodeSource(Protocol):
@@ -102,6 +103,18 @@ class Units:
             self._by_id[id, budget] = found
             self._by_key[found.key] = found
         return found
+
+    def of_process(self, id: str, *, budget: str = "full") -> Unit:  # noqa: A002
+        """Give the unit of an entry that can be spawned.
+
+        Raises:
+          NotFoundError: No such entry, or it is no process (core S-4).
+          Error: As `get`.
+        """
+        code = self._source.code(id)
+        if code is None or not code.process:
+            raise NotFoundError("factory not found", details={"factory_id": id})
+        return self.get(id, budget=budget)
 
     def by_key(self, key: int) -> Unit:
         """Give a unit that `get` returned before."""

@@ -77,6 +77,7 @@ def read_code(entry: Entry) -> Code:
         method=method,
         modules=_modules(data.get("modules")),
         imports=_imports(data.get("imports"), entry),
+        process=entry.kind.startswith("process."),
     )
 
 
