@@ -315,11 +315,12 @@ function coroutine.spawn(f)
   local caller = P.current
   may_wait(caller, "coroutine.spawn")
   local task = new_task(caller.proc, f)
-  tasks_by_co[task.co] = task
+  local c = task.co -- the task forgets it at its end, which may come before we go on
+  tasks_by_co[c] = task
   task.after = caller
   P.front = task
   yield(SYS)
-  return task.co
+  return c
 end
 
 local function finish_task(task)
