@@ -12,7 +12,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 from trio.testing import MockClock
@@ -112,7 +112,7 @@ class Chapter:
     @staticmethod
     async def _check(runtime: RunningRuntime, name: str) -> Exit | None:
         process = await runtime.spawn_process("app:run", "app:processes", [name])
-        ended: Any = None
+        ended: Exit | None = None
         with trio.move_on_after(PATIENCE):
             ended = await wait_end(process)
         for left in list(runtime.node.hosts["app:processes"].processes.values()):
