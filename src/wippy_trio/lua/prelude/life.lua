@@ -290,11 +290,9 @@ local function boot_over(task, ready, e)
   local proc, waiter, seq = task.proc, task.starter, task.starter_seq
   task.starter = nil
   if ready then
-    -- First the spawner, as when nothing is set aside: it has to wait for the end before the
-    -- newborn can come to it.
+    -- The spawner first: `exec` puts its wait in place before the child's first slice.
     if waiter and waiter.seq == seq then
       wake(waiter, proc.text, nil)
-      waiter = nil
     end
     push(task)
     if not proc.call then
@@ -302,21 +300,18 @@ local function boot_over(task, ready, e)
       newborn[newborns] = proc
       emit(OUT.BORN, proc.n, nil, nil, nil)
     end
-  else
-    local call = proc.call
-    proc.call = nil
-    P.drop(proc)
-    host.unborn(proc.n)
-    if call then
-      return P.call_over(proc, call, nil, e)
-    end
+    return
   end
-  if waiter then
-    if not ready and waiter.seq == seq then
-      wake(waiter, nil, e)
-    end
-  elseif not ready then
+  local call = proc.call
+  proc.call = nil
+  P.drop(proc)
+  host.unborn(proc.n)
+  if call then
+    return P.call_over(proc, call, nil, e)
+  elseif not waiter then
     emit(OUT.UNBORN, proc.n, P.pack(1, e), nil, nil)
+  elseif waiter.seq == seq then
+    wake(waiter, nil, e)
   end
 end
 
