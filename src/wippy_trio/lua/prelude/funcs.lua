@@ -352,19 +352,9 @@ local function waited_call(task, id, spec, args)
   return value, err
 end
 
-local function call_function(name, spec, id, ...)
-  local task = P.current
-  id = P.text_argument(1, name, id)
-  P.may_wait(task, "funcs." .. name)
-  local ok, err = check_id(id)
-  if not ok then
-    return nil, err
-  end
-  local me = task.proc
-  if me.guard and not host.allowed(me.n, "funcs.call", id) then
-    return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
-  end
-  local pool = pools[id]
+-- Call a function, again and again as its retry policy says; suspends.
+function P.call_by_id(task, id, spec, args)
+  local pool, err = pools[id], nil
   if not pool then
     pool, err = fetch_pool(id)
     if not pool then
@@ -372,7 +362,6 @@ local function call_function(name, spec, id, ...)
     end
   end
   local policy = retry_policy(pool.retry, spec)
-  local args = arguments(...)
   if not policy then
     return waited_call(task, id, spec, args)
   end
@@ -388,6 +377,21 @@ local function call_function(name, spec, id, ...)
     delay = raw.math.min(delay * factor, limit)
     P.sleep(delay * (1 + jitter * (2 * P.random() - 1)))
   end
+end
+
+local function call_function(name, spec, id, ...)
+  local task = P.current
+  id = P.text_argument(1, name, id)
+  P.may_wait(task, "funcs." .. name)
+  local ok, err = check_id(id)
+  if not ok then
+    return nil, err
+  end
+  local me = task.proc
+  if me.guard and not host.allowed(me.n, "funcs.call", id) then
+    return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
+  end
+  return P.call_by_id(task, id, spec, arguments(...))
 end
 
 -- Futures (core 14.5) -----------------------------------------------------------------------------
@@ -494,6 +498,15 @@ function future_methods.cancel(self)
   return true, nil
 end
 
+-- Begin a call that a future tells of.
+function P.call_async(task, id, spec, args)
+  return new_future(function(call)
+    call.args = args
+    with_timeout(call, spec and spec.options)
+    return begin(task, id, call, spec)
+  end)
+end
+
 local function async_function(name, spec, id, ...)
   local task = P.current
   id = P.text_argument(1, name, id)
@@ -508,12 +521,7 @@ local function async_function(name, spec, id, ...)
   if me.guard and not host.allowed(me.n, "funcs.call", id) then
     return nil, P.error_new("not allowed: " .. id, K.PERMISSION_DENIED, false)
   end
-  local args = arguments(...)
-  return new_future(function(call)
-    call.args = args
-    with_timeout(call, spec and spec.options)
-    return begin(task, id, call, spec)
-  end)
+  return P.call_async(task, id, spec, arguments(...))
 end
 
 -- Executors (core 14.4) ---------------------------------------------------------------------------
@@ -533,14 +541,20 @@ local function spec_of(self)
   return self[SPEC]
 end
 
-local function with(spec, field, value)
+-- A copy of what calls carry over their caller's context, with one field more.
+local function spec_with(spec, field, value)
   local new = { context = spec.context, actor = spec.actor, scope = spec.scope,
     options = spec.options }
   new[field] = value
   if new.context or new.actor or new.scope then
     new.wire = P.pack(1, { context = new.context, actor = new.actor, scope = new.scope })
   end
-  return setrawmt({ [SPEC] = new }, EXECUTOR)
+  return new
+end
+P.spec_with = spec_with
+
+local function with(spec, field, value)
+  return setrawmt({ [SPEC] = spec_with(spec, field, value) }, EXECUTOR)
 end
 
 local function refused(action, resource, message)
