@@ -148,7 +148,8 @@ def test_default_binding(tmp_path: Path) -> None:
         local c = contract.get("app:greeter")
         assert(c:open():greet("a", "b") == "hello ab")
         assert(c:open(nil, {}):greet("a", "b") == "hello ab")
-        assert(c:open("app:tenant", {tenant = 1, region = 2}):greet("a", "") == "hello a")
+        local tenant = c:open("app:tenant", {tenant = 1, region = 2})
+        assert(tenant:greet("a", "") == "hello a")
         return {told(contract.get("app:other"):open()),
           told(contract.get("app:other"):open("app:tenant", {tenant = 1, region = 1})),
           told(c:open("app:none")), told(contract.open("x"))}
@@ -267,13 +268,17 @@ def test_permissions(tmp_path: Path, allowed: list[str], kind: str) -> None:
             "duplicate method name: a",
         ),
         (
-            "contract.definition, methods: [{name: a, input_schemas: "
-            "[{definition: {}}]}]",
+            (
+                "contract.definition, methods: [{name: a, input_schemas: "
+                "[{definition: {}}]}]"
+            ),
             "input schema has a definition but no format specified",
         ),
         (
-            "contract.definition, methods: [{name: a, output_schemas: "
-            "[{definition: {}}]}]",
+            (
+                "contract.definition, methods: [{name: a, output_schemas: "
+                "[{definition: {}}]}]"
+            ),
             "output schema has a definition but no format specified",
         ),
         ("contract.binding", "at least one contract"),
@@ -283,18 +288,24 @@ def test_permissions(tmp_path: Path, allowed: list[str], kind: str) -> None:
         ),
         ("contract.binding, contracts: [{contract: other}]", "not bound: ping"),
         (
-            "contract.binding, contracts: [{contract: other, methods: "
-            "{ping: f, pong: f}}]",
+            (
+                "contract.binding, contracts: [{contract: other, methods: "
+                "{ping: f, pong: f}}]"
+            ),
             "no such method: pong",
         ),
         (
-            "contract.binding, contracts: [{contract: other, default: true, "
-            "context_required: [a], methods: {ping: f}}]",
+            (
+                "contract.binding, contracts: [{contract: other, default: true, "
+                "context_required: [a], methods: {ping: f}}]"
+            ),
             "cannot require context",
         ),
         (
-            "contract.binding, contracts: [{contract: greeter, default: true, "
-            "methods: {greet: f, who: f, fail: f, flaky: f}}]",
+            (
+                "contract.binding, contracts: [{contract: greeter, default: true, "
+                "methods: {greet: f, who: f, fail: f, flaky: f}}]"
+            ),
             "has a default binding already: app:english",
         ),
     ],
