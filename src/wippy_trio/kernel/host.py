@@ -107,5 +107,5 @@ class Host:
     def forget(self, process: Process) -> None:
         """Take an ended process off the list; called by the node."""
         self.processes.pop(process.pid.number, None)
-        if not self.processes:
+        if not self.processes and self.state == "stopping":
             self._emptied.set()

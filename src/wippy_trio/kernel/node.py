@@ -97,16 +97,18 @@ class Node:
           AlreadyExistsError: The name is taken.
           UnavailableError: The host does not run.
         """
-        host.check_running()
-        if place is not None:
+        if host.state != "running":
+            host.check_running()
+        if place is None:
+            place = host.id
+        else:
             self._places.add(place)
-        pid = Pid(host.id if place is None else place, self.number(), self.name)
+        self._last = number = self._last + 1
+        pid = Pid(place, number, self.name)
         if name is not None:
             self.names.register(name, pid)
-        process = Process(pid, host, body, entry=entry, context=context, lazy=lazy)
-        number = pid.number
-        self.processes[number] = process
-        host.processes[number] = process
+        process = Process(pid, host, body, entry, context, lazy)
+        self.processes[number] = host.processes[number] = process
         if monitor is not None:
             self.topology.monitor(monitor, number)
         if link is not None:
@@ -134,15 +136,17 @@ class Node:
 
     def ended(self, process: Process, exit: Exit) -> None:  # noqa: A002
         """Carry an end on to names, watchers and partners (core P-70)."""
-        number = process.pid.number
+        pid = process.pid
+        number = pid.number
         self._forget(process)
-        self.names.release(process.pid)
+        if self.names:
+            self.names.release(pid)
         watchers, partners = self.topology.forget(number)
-        if watchers or (partners and not exit.ok):
+        if watchers or (partners and exit.error is not None):
             at = self.clock.unix_seconds()
             for watcher in watchers:
                 self._deliver(watcher, ExitEvent(exit, at))
-            if not exit.ok:
+            if exit.error is not None:
                 for partner in partners:
                     self._deliver(partner, LinkDown(exit, at))
         for observe in self.observers:

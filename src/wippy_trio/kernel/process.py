@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
+from trio.lowlevel import Abort, wait_task_rescheduled
 
 from wippy_trio.kernel.exit import Exit, exit_of_exception
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Body", "Process"]
 
 
+def _abort(_raise_cancel: Any) -> Abort:
+    return Abort.SUCCEEDED
+
+
 class Body(Protocol):
     """What runs in a process: a Lua program, a Python coroutine function."""
 
@@ -39,10 +44,12 @@ class Body(Protocol):
         """Take the process in, at its birth."""
         ...
 
-    async def run(self, process: Process) -> Any:
+    @property
+    def run(self) -> Callable[[Process], Awaitable[Any]] | None:
         """Run in the life task; what it returns is the process's result.
 
-        A body that runs elsewhere sleeps here until the scope is cancelled.
+        ``None`` for a body that runs elsewhere: its life task sleeps until the scope is
+        cancelled.
         """
         ...
 
@@ -78,10 +85,9 @@ class Process:
         pid: Pid,
         host: Host,
         body: Body,
-        *,
-        entry: str = "",
+        entry: str,
         context: Context,
-        lazy: bool = False,
+        lazy: bool,
     ) -> None:
         """Describe a life; `Node.admit` makes it exist.
 
@@ -138,6 +144,8 @@ class Process:
         def withdraw() -> None:
             if cleanup in cleanups:
                 cleanups.remove(cleanup)
+            if not cleanups and self._cleanups is cleanups:
+                self._cleanups = None  # an idle process keeps no empty list
 
         return withdraw
 
@@ -171,8 +179,11 @@ class Process:
                 for fn, args in self._early or ():
                     nursery.start_soon(fn, *args)
                 self._early = None
-                value = await self.body.run(self)
-                self.end(Exit.normal(self.pid, value))
+                run = self.body.run
+                if run is None:  # here and not in a body: three coroutines less to keep
+                    await wait_task_rescheduled(_abort)
+                else:
+                    self.end(Exit.normal(self.pid, await run(self)))
         except Exception as error:  # noqa: BLE001 - becomes the exit
             self.end(exit_of_exception(self.pid, error))
         except BaseExceptionGroup as group:

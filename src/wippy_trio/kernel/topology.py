@@ -37,11 +37,18 @@ class Topology:
 
     def monitor(self, watcher: int, target: int) -> bool:
         """Start a watch; ``False`` if there was one already (core L-2)."""
-        watchers = self._watchers.setdefault(target, {})
-        if watcher in watchers:
+        watchers = self._watchers.get(target)
+        if watchers is None:
+            self._watchers[target] = {watcher: None}
+        elif watcher in watchers:
             return False
-        watchers[watcher] = None
-        self._targets.setdefault(watcher, set()).add(target)
+        else:
+            watchers[watcher] = None
+        targets = self._targets.get(watcher)
+        if targets is None:
+            self._targets[watcher] = {target}
+        else:
+            targets.add(target)
         return True
 
     def unmonitor(self, watcher: int, target: int) -> None:
@@ -68,7 +75,8 @@ class Topology:
           Its watchers, in the order in which they came, and its linked partners, in
           the order of their numbers. The caller tells watchers first (core L-20).
         """
-        watchers = tuple(self._watchers.pop(number, ()))
+        found = self._watchers.pop(number, None)
+        watchers = () if found is None else tuple(found)
         for watcher in watchers:
             targets = self._targets[watcher]
             targets.discard(number)
@@ -79,7 +87,10 @@ class Topology:
             del others[number]
             if not others:
                 del self._watchers[target]
-        partners = tuple(sorted(self._links.pop(number, ())))
+        linked = self._links.pop(number, None)
+        if linked is None:
+            return watchers, ()
+        partners = tuple(sorted(linked))
         for partner in partners:
             rest = self._links[partner]
             rest.discard(number)

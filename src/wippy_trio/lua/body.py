@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import trio
-
 from wippy_trio.kernel import Cancel, ExitEvent, LinkDown, Message
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.codec import encode
@@ -41,8 +39,13 @@ class WireValues:
         return decode(self.data)
 
 
+_SCALARS = (bool, float, bytes)
+
+
 class LuaBody:
     """Deliver to the processes of one VM."""
+
+    run = None  # the program runs in the VM; its host calls run in the nursery
 
     def __init__(self, vm: door.VM) -> None:
         self.vm = vm
@@ -51,10 +54,6 @@ class LuaBody:
 
     def admit(self, process: Process) -> None:
         """Do nothing: the prelude gives birth in its own time."""
-
-    async def run(self, process: Process) -> None:
-        """Sleep: the program runs in the VM; its host calls run beside this."""
-        await trio.sleep_forever()
 
     def drop(self, process: Process) -> None:
         """Have the VM forget the process, unless the news came from there."""
@@ -76,15 +75,15 @@ class LuaBody:
     def deliver(self, process: Process, event: Event) -> None:
         """Append the event to the VM's queue."""
         vm, number = self.vm, process.pid.number
-        if isinstance(event, Message):
+        if isinstance(event, ExitEvent):
+            self._exit(number, event)
+        elif isinstance(event, Message):
             values = event.values
             data = (
                 values.data if isinstance(values, WireValues) else encode(event.open())
             )
             sender = b"" if event.sender is None else str(event.sender).encode()
             vm.post(door.MESSAGE, number, to_bytes(event.topic), sender, data)
-        elif isinstance(event, ExitEvent):
-            self._exit(number, event)
         elif isinstance(event, LinkDown):
             vm.post(
                 door.LINK_DOWN,
@@ -115,7 +114,11 @@ class LuaBody:
                 self.vm.post(door.EXIT_KEPT, number, sender, at, key)
             else:
                 self.vm.post(door.EXIT_WIRE, number, sender, at, value.wire())
-        elif value is None or isinstance(value, (bool, float, bytes)):
+        elif value is None or isinstance(value, _SCALARS):
+            self.vm.post(door.EXIT_VALUE, number, sender, at, value)
+        elif type(value) is str:
+            self.vm.post(door.EXIT_VALUE, number, sender, at, to_bytes(value))
+        elif type(value) is int and -(2**63) <= value < 2**63:
             self.vm.post(door.EXIT_VALUE, number, sender, at, value)
         else:
             self.vm.post(door.EXIT_WIRE, number, sender, at, encode([value]))

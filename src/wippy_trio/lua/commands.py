@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
@@ -30,7 +30,7 @@ from wippy_trio.lua.unicode import lower, upper
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wippy_trio.kernel import Process
+    from wippy_trio.kernel import Host, Process
     from wippy_trio.lua.engine import Engine
     from wippy_trio.lua.functions import HandleClass, HostFunction, ModuleDescription
 
@@ -73,6 +73,24 @@ def protect(fn: Callable[..., Any]) -> Callable[..., Any]:
     return protected
 
 
+class _Plan(NamedTuple):
+    """What a spawn of one entry on one host needs.
+
+    Attributes:
+      entry: The id of the entry.
+      host: Where its processes run.
+      unit: The key of its unit.
+      lazy: Whether their nurseries are opened on demand.
+      text: Makes the text of a pid of its number.
+    """
+
+    entry: str
+    host: Host
+    unit: int
+    lazy: bool
+    text: bytes
+
+
 class Commands:
     """Carry out what the prelude of one VM asks for."""
 
@@ -83,7 +101,8 @@ class Commands:
         self._classes: dict[type, int] = {}
         self._class_list: list[tuple[HandleClass, bytes]] = []
         self.objects: dict[int, tuple[int, Any]] = {}  # number: owner, object
-        self._owned: dict[int, set[int]] = {}
+        self.owned: dict[int, set[int]] = {}  # owner: numbers of objects
+        self._plans: dict[tuple[bytes, bytes], _Plan] = {}
         self._last_object = 0
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -161,9 +180,9 @@ class Commands:
 
     def _guard(self, context: Context) -> bool:
         return (
-            self.engine.surroundings.strict
-            or context.actor is not None
+            context.actor is not None
             or context.scope is not None
+            or self.engine.surroundings.strict
         )
 
     def _context(self, parent: Context, overrides: bytes | None) -> Context:
@@ -187,31 +206,57 @@ class Commands:
         name: Any,
         overrides: Any,
     ) -> tuple[Any, ...]:
-        engine = self.engine
-        entry, host_id = text(id), text(host)
-        spawner = self._process(parent)
-        place = engine.surroundings.host(host_id)
-        place.check_running()
-        unit = engine.units.of_process(entry, budget=engine.budget(host_id))
-        context = self._context(spawner.context, overrides or None)
+        plan = self._plans.get((id, host))
+        if plan is None or plan.host.state != "running":
+            plan = self._plan(id, host)
+        context = self._process(parent).context
+        if overrides:
+            context = self._context(context, overrides)
         process = self.node.admit(
-            engine.body,
-            place,
-            entry=entry,
+            self.engine.body,
+            plan.host,
+            entry=plan.entry,
             context=context,
             name=text(name) if name else None,
             monitor=parent if flags & 1 else None,
             link=parent if flags & 2 else None,
             nurse=False,
-            lazy=engine.lazy(host_id),
+            lazy=plan.lazy,
         )
+        number = process.pid.number
         return (
             True,
-            process.pid.number,
-            to_bytes(str(process.pid)),
-            unit.key,
+            number,
+            plan.text % number,
+            plan.unit,
             self._guard(context),
         )
+
+    def _plan(self, id: bytes, host: bytes) -> _Plan:  # noqa: A002 - its name
+        """Find what a spawn needs, once for each entry and host.
+
+        A plan holds until code changes, or until its host stops: a host that is
+        configured anew is another one.
+        """
+        engine = self.engine
+        entry, host_id = text(id), text(host)
+        place = engine.surroundings.host(host_id)
+        place.check_running()
+        unit = engine.units.of_process(entry, budget=engine.budget(host_id))
+        at = f"{self.node.name}@{place.id}" if self.node.name else place.id
+        plan = _Plan(
+            entry=entry,
+            host=place,
+            unit=unit.key,
+            lazy=engine.lazy(host_id),
+            text=b"{%b|0x%%05x}" % to_bytes(at).replace(b"%", b"%%"),
+        )
+        self._plans[id, host] = plan
+        return plan
+
+    def forget_plans(self) -> None:
+        """Code has changed: the next spawns look again."""
+        self._plans.clear()
 
     def admit_call(self, parent: int, id: bytes, overrides: Any) -> tuple[Any, ...]:  # noqa: A002
         engine = self.engine
@@ -241,12 +286,7 @@ class Commands:
         process = self.node.processes.get(number)
         if process is None:
             return None
-        host = process.pid.host
-        return (
-            to_bytes(str(process.pid)),
-            to_bytes(host),
-            self._guard(process.context),
-        )
+        return to_bytes(str(process.pid)), self._guard(process.context)
 
     def unborn(self, number: int) -> None:
         process = self.node.processes.get(number)
@@ -433,7 +473,7 @@ class Commands:
         process = running_process.get()
         owner = 0 if process is None else process.pid.number
         self.objects[number] = (owner, value)
-        self._owned.setdefault(owner, set()).add(number)
+        self.owned.setdefault(owner, set()).add(number)
         return key, number
 
     def find_object(self, _key: int, number: int) -> Any:
@@ -449,7 +489,7 @@ class Commands:
 
     def release(self, owner: int) -> None:
         """Forget the objects of an ended process."""
-        for number in self._owned.pop(owner, ()):
+        for number in self.owned.pop(owner, ()):
             self.objects.pop(number, None)
 
     def freed(self, numbers: list[int]) -> None:
@@ -457,7 +497,7 @@ class Commands:
         for number in numbers:
             found = self.objects.pop(number, None)
             if found is not None:
-                owned = self._owned.get(found[0])
+                owned = self.owned.get(found[0])
                 if owned is not None:
                     owned.discard(number)
 

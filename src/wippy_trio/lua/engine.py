@@ -22,7 +22,7 @@ from trio.lowlevel import (
 )
 
 from wippy_trio.errors import CanceledError, Error, InternalError
-from wippy_trio.kernel import Context, Exit
+from wippy_trio.kernel import EMPTY_CONTEXT, Exit
 from wippy_trio.logs import get_logger
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.body import LuaBody, to_bytes
@@ -36,7 +36,7 @@ from wippy_trio.lua.vm import VM, VmValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wippy_trio.kernel import Host, Node, Process
+    from wippy_trio.kernel import Context, Host, Node, Process
     from wippy_trio.lua.functions import HostFunction
     from wippy_trio.lua.surroundings import Surroundings
 
@@ -188,7 +188,9 @@ class Engine:
         for i in range(2, len(entries), 5):
             op = entries[i]
             if op == EXIT:
-                self._exited(*entries[i + 1 : i + 5])
+                self._exited(
+                    entries[i + 1], entries[i + 2], entries[i + 3], entries[i + 4]
+                )
             elif op == NURSE:
                 process = self.node.processes.get(entries[i + 1])
                 if process is not None and process.nursery is None and not process.lazy:
@@ -225,7 +227,9 @@ class Engine:
             return
         pid = process.pid
         if code == 0:
-            result = Exit.normal(pid, _python_scalar(value))
+            if type(value) is bytes:
+                value = _python_text(value)
+            result = Exit.normal(pid, value)
         elif code == 1:
             result = Exit.normal(pid, VmValue(self.vm, value))
         elif code == 2:
@@ -240,20 +244,23 @@ class Engine:
 
     def end(self, process: Process, result: Exit) -> None:
         """Record an end that the VM decided."""
-        self.body.reporting = process.pid.number
+        number = process.pid.number
+        body = self.body
+        body.reporting = number
         try:
             process.end(result)
         finally:
-            self.body.reporting = None
-        if process.pid.number not in self.detached:
+            body.reporting = None
+        if number not in self.detached:
             self.forget(process)
-        if not result.ok:
+        if result.error is not None:
             self.surroundings.exited(process)
 
     def forget(self, process: Process) -> None:
         """Release what the bridge holds for a process."""
         number = process.pid.number
-        self.commands.release(number)
+        if number in self.commands.owned:
+            self.commands.release(number)
         self.upgradable.discard(number)
 
     # -- broken VMs ------------------------------------------------------------------
@@ -339,7 +346,7 @@ class Engine:
             self.body,
             host,
             entry=id,
-            context=context or Context(),
+            context=context or EMPTY_CONTEXT,
             name=name,
             monitor=monitor,
             link=link,
@@ -385,7 +392,7 @@ class Engine:
         self._last_ticket += 1
         ticket = self._last_ticket
         pending = self._calls[ticket] = _Pending()
-        self.call_contexts[ticket] = context or Context()
+        self.call_contexts[ticket] = context or EMPTY_CONTEXT
         extra = encode([{"parent": 0, "overrides": ticket}])
         self.vm.post(door.CALL, ticket, to_bytes(id), extra, wire)
         try:
@@ -472,6 +479,7 @@ class Engine:
 
     def code_changed(self, ids: frozenset[str]) -> None:
         """Forget units of changed entries; new births and calls get the new code."""
+        self.commands.forget_plans()
         for unit in self.units.forget(ids):
             self.vm.post(door.FORGET, 1, unit.key)
             self.vm.post(door.FORGET, 3, to_bytes(unit.id))
@@ -479,10 +487,8 @@ class Engine:
             self.vm.post(door.FORGET, 3, to_bytes(id))
 
 
-def _python_scalar(value: Any) -> Any:
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value
-    return value
+def _python_text(value: bytes) -> str | bytes:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value

@@ -80,12 +80,11 @@ function start(pool, call)
   local state = idle[#idle]
   if state then
     idle[#idle] = nil
-    local proc = P.new_proc(n, text, pool.id, guard)
+    local proc = P.new_proc(n, text, guard)
     proc.entry, proc.state, proc.call = pool.id, state, call
     call.proc, call.state = proc, state
-    local task = P.new_task(proc, state.f)
-    task.main, task.args = true, call.args
-    proc.main = task
+    local task = P.new_main(proc, state.f, nil)
+    task.args = call.args
     push(task)
     return
   end

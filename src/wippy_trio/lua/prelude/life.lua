@@ -15,7 +15,8 @@ local rawtype, rawnext, setrawmt, native_error, unpack =
   raw.type, raw.next, raw.setrawmetatable, raw.error, raw.table.unpack
 local resume, yield, status, traceback =
   raw.coroutine.resume, raw.coroutine.yield, raw.coroutine.status, raw.traceback
-local push, wake, SYS, new_task = P.push, P.wake, P.SYS, P.new_task
+local push, wake, SYS, new_task, new_main, other_tasks =
+  P.push, P.wake, P.SYS, P.new_task, P.new_main, P.other_tasks
 local host = P.host
 
 -- Outbound entries: five values each ---------------------------------------------------------
@@ -121,19 +122,31 @@ end
 -- Globals of all processes that the collector has not freed yet, for the leak tests.
 P.environments = setrawmt({}, { __mode = "k" })
 
+local NOTHING_LOADED = {} -- what a unit without imports has loaded
+
+-- What one load of a unit holds: its globals, its imports by their aliases, its entry point.
+local function new_state(unit)
+  return { unit = unit, loaded = NOTHING_LOADED, env = nil, f = nil }
+end
+
 -- Run the chunks of a unit under fresh globals, imports first: the entry point (P-3 to P-9).
 local function load_unit(unit, state)
-  local env = setrawmt({}, unit.envmt)
+  local env = { _G = nil }
   env._G = env
+  setrawmt(env, unit.envmt)
   P.environments[env] = true
-  local loaded = {}
-  state.env, state.loaded, state.unit = env, loaded, unit
+  state.env = env
   local imports = unit.imports
-  for i = 1, #imports do
-    local alias, chunk = imports[i][1], imports[i][2]
-    local value = instantiate(chunk, env)()
-    loaded[alias] = value
-    env[alias] = value
+  local n = #imports
+  if n > 0 then
+    local loaded = {}
+    state.loaded = loaded
+    for i = 1, n do
+      local alias, chunk = imports[i][1], imports[i][2]
+      local value = instantiate(chunk, env)()
+      loaded[alias] = value
+      env[alias] = value
+    end
   end
   local value = instantiate(unit.main, env)()
   if rawtype(value) == "function" then
@@ -224,8 +237,7 @@ local function text_of(proc, e)
   local ok, text = resume(task.co)
   P.current = before
   local done = ok and rawtype(text) == "string" and status(task.co) == "dead"
-  proc.tasks[task] = nil
-  task.co = nil
+  P.finish_task(task)
   return done and text or P.plain_text(e)
 end
 
@@ -243,10 +255,17 @@ local function load_error(e, proc)
   return P.error_new("failed to execute script: " .. text, P.errors.INTERNAL, false)
 end
 
-local function new_proc(n, text, host_id, guard)
+-- What every process has stands in the constructor, so that the table is made in its size:
+-- `dead` too, which is set where nothing can be allocated any more. What only some have comes
+-- when it comes: guard, trap, tasks, rest, at, arrivals, counts, calls, call, named ...
+local function new_proc(n, text, guard)
   local proc = {
-    n = n, text = text, host = host_id, tasks = {}, guard = guard, dead = false, trap = false,
+    n = n, text = text, dead = false, entry = nil, state = nil, main = nil, inbox = nil,
+    subs = nil,
   }
+  if guard then
+    proc.guard = true
+  end
   P.procs[n] = proc
   P.by_text[text] = proc
   P.alive = P.alive + 1
@@ -317,8 +336,8 @@ end
 
 -- Make a process whose kernel side was admitted: `proc`, or nil, err, or false if its chunk
 -- is still running on its own budget (then `waiter` is woken with text or nil, err).
-function P.birth(n, text, host_id, unit_key, guard, args, waiter)
-  local proc = new_proc(n, text, host_id, guard)
+function P.birth(n, text, unit_key, guard, args, waiter)
+  local proc = new_proc(n, text, guard)
   local unit = units[unit_key]
   if not unit then
     local ok, found = raw.pcall(fetch_unit, unit_key)
@@ -330,11 +349,9 @@ function P.birth(n, text, host_id, unit_key, guard, args, waiter)
     unit = found
   end
   proc.entry = unit.id
-  local state = {}
+  local state = new_state(unit)
   proc.state = state
-  local task = new_task(proc, boot)
-  task.main, task.chunk, task.booting = true, true, true
-  proc.main = task
+  local task = new_main(proc, boot, true)
   local ready, e = boot_step(task, proc, unit, state, args)
   if ready then
     push(task)
@@ -357,7 +374,7 @@ end
 -- Make the process of a function call that needs a fresh state; the entry point goes on by
 -- itself once the chunk is loaded.
 function P.birth_call(n, text, pool, guard, call)
-  local proc = new_proc(n, text, pool.id, guard)
+  local proc = new_proc(n, text, guard)
   call.proc = proc
   local unit = units[pool.unit]
   if not unit then
@@ -370,11 +387,9 @@ function P.birth_call(n, text, pool, guard, call)
     unit = found
   end
   proc.entry = unit.id
-  local state = {}
+  local state = new_state(unit)
   proc.state, proc.call, call.state = state, call, state
-  local task = new_task(proc, boot)
-  task.main, task.chunk, task.booting = true, true, true
-  proc.main = task
+  local task = new_main(proc, boot, true)
   local ready, e = boot_step(task, proc, unit, state, call.args)
   if ready then
     push(task)
@@ -407,8 +422,8 @@ P.detached = {} -- number -> process
 
 -- Whether a task of the process other than its main one waits for time or for the host.
 local function waits(proc)
-  for task in rawnext, proc.tasks do
-    if task ~= proc.main and task.sleep then
+  for task in rawnext, other_tasks(proc) do
+    if task.sleep then
       return true
     end
   end
@@ -429,7 +444,6 @@ local function detach(proc)
   P.by_text[proc.text] = nil
   P.alive = P.alive - 1
   proc.detached, proc.call = true, nil
-  proc.tasks[main] = nil
   main.co = nil
   P.detached[n] = proc
   return true
@@ -543,35 +557,32 @@ end
 -- Tell the parked task that it can never be woken, if that is so (P-80).
 function P.watch_for_deadlock(task)
   local proc = task.proc
-  local n = 0
-  for other in rawnext, proc.tasks do
-    n = n + 1
+  if task ~= proc.main and proc.main.co then
+    return -- somebody else of the process may run, or waits somewhere
+  end
+  for other in rawnext, other_tasks(proc) do
     if other ~= task then
-      return -- somebody else of the process may run, or waits somewhere
+      return
     end
   end
   if proc.subs and rawnext(proc.subs) or proc.inbox or proc.calls and rawnext(proc.calls) then
     return
   end
   fail(proc, P.error_new(
-    "deadlock: all coroutines blocked with no pending operations (threads=" .. n .. ")",
+    "deadlock: all coroutines blocked with no pending operations (threads=1)",
     P.errors.INTERNAL, false))
 end
 
 -- Upgrade (P-100 to P-108): the same pid, links and names; new code, new state.
 function P.upgrade(proc, unit_key, args)
   local rest, events, arrivals = P.unread(proc)
-  for task in rawnext, proc.tasks do
-    task.co = nil
-    task.seq = task.seq + 1
-  end
-  proc.tasks = {}
+  P.forget_tasks(proc)
   proc.subs, proc.inbox, proc.at, proc.counts, proc.calls = nil, nil, nil, nil, nil
   proc.rest, proc.arrivals = rest, arrivals
   if events then
     proc.at = { [P.EVENTS_TOPIC] = events }
   end
-  proc.trap = false
+  proc.trap = nil
   local unit = units[unit_key]
   if not unit then
     local ok, found = raw.pcall(fetch_unit, unit_key)
@@ -581,11 +592,10 @@ function P.upgrade(proc, unit_key, args)
     unit = found
   end
   proc.entry = unit.id
-  local state = {}
+  local state = new_state(unit)
   proc.state = state
-  local task = new_task(proc, boot)
-  task.main, task.chunk, task.booting, task.upgrading = true, true, true, true
-  proc.main = task
+  local task = new_main(proc, boot, true)
+  task.upgrading = true
   local ready, e = boot_step(task, proc, unit, state, args)
   if ready then
     push(task)

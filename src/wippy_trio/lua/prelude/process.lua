@@ -180,7 +180,7 @@ end
 
 function process.get_options()
   local proc = P.current.proc
-  return { trap_links = proc.trap, upgradable = proc.upgradable == true }
+  return { trap_links = proc.trap == true, upgradable = proc.upgradable == true }
 end
 
 local function invalid_option(message)

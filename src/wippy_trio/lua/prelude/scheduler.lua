@@ -31,6 +31,7 @@ P.procs = {} -- number -> process, alive ones only
 P.by_text = {} -- pid text -> process
 P.current = nil -- the task that runs
 P.alive = 0
+P.broken = false -- the number of a process that ran out of memory; here, so that it has a place
 
 -- Run queue ---------------------------------------------------------------------------------
 -- Two arrays, one being run, one being filled: no moving head, no holes.
@@ -296,14 +297,57 @@ end
 
 -- Tasks ---------------------------------------------------------------------------------------
 
--- Make a task of a process; it is not queued yet.
+-- Make a task of a process beside its main one; it is not queued yet.
 local function new_task(proc, f)
-  local c = create(f)
-  local task = { co = c, proc = proc, seq = 0 }
-  proc.tasks[task] = true
+  local task = { co = create(f), proc = proc, seq = 0 }
+  local tasks = proc.tasks
+  if not tasks then
+    tasks = {}
+    proc.tasks = tasks
+  end
+  tasks[task] = true
   return task
 end
 P.new_task = new_task
+
+-- Make the main task. Most processes have no other, so `proc.tasks` exists only if there was
+-- one; the fields of a wake have their places from the start.
+function P.new_main(proc, f, booting)
+  local task = {
+    co = create(f), proc = proc, seq = 0, main = true, chunk = booting, booting = booting,
+    a = nil, b = nil,
+  }
+  proc.main = task
+  return task
+end
+
+local NONE = {}
+
+-- The tasks of a process other than its main one, as a set.
+function P.other_tasks(proc)
+  return proc.tasks or NONE
+end
+
+local function forget_task(task)
+  task.co = nil
+  task.seq = task.seq + 1
+  task.a, task.b, task.c, task.args = nil, nil, nil, nil
+end
+
+-- Let none of a process's tasks run again.
+local function forget_tasks(proc)
+  if proc.main then
+    forget_task(proc.main)
+  end
+  local tasks = proc.tasks
+  if tasks then
+    proc.tasks = nil
+    for task in raw.next, tasks do
+      forget_task(task)
+    end
+  end
+end
+P.forget_tasks = forget_tasks
 
 -- Let a plain function of the program run as a task. The child runs first, up to its first
 -- suspension, then the caller goes on (C-51). It swaps through the run queue and never nests:
@@ -324,9 +368,13 @@ function coroutine.spawn(f)
 end
 
 local function finish_task(task)
-  task.proc.tasks[task] = nil
+  local tasks = task.proc.tasks
+  if tasks then
+    tasks[task] = nil
+  end
   task.co = nil
 end
+P.finish_task = finish_task
 
 -- An error nobody caught, in any task, fails the whole process (P-30).
 local function task_failed(task, e)
@@ -477,11 +525,7 @@ function P.drop(proc)
     P.by_text[proc.text] = nil
     P.alive = P.alive - 1
   end
-  for task in raw.next, proc.tasks do
-    task.co = nil
-    task.seq = task.seq + 1
-    task.a, task.b, task.c, task.args = nil, nil, nil, nil
-  end
+  forget_tasks(proc)
   local main = proc.main
   local starter = main and main.starter
   if starter then
@@ -491,7 +535,6 @@ function P.drop(proc)
       wake(starter, nil, P.error_new("process terminated", P.errors.INTERNAL, false))
     end
   end
-  proc.tasks = {}
   proc.rest, proc.at, proc.subs, proc.inbox, proc.events, proc.state =
     nil, nil, nil, nil, nil, nil
   local calls = proc.callees

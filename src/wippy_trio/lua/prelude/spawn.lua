@@ -21,11 +21,13 @@ local SPAWNS = {
   { "spawn_linked_monitored", MONITOR + LINK },
 }
 
+local NO_ARGUMENTS = { n = 0 }
+
 -- The arguments of a spawn or a call: copies, with their number in the field `n`.
 local function arguments(...)
   local n = select("#", ...)
   if n == 0 then
-    return { n = 0 }
+    return NO_ARGUMENTS
   end
   return P.copy_arguments(n, ...)
 end
@@ -57,7 +59,7 @@ local function spawn(task, id, host_id, flags, builder, args)
   if not ok then
     return nil, P.host_error(n, text, unit_key, guard)
   end
-  local proc, err = P.birth(n, text, host_id, unit_key, guard, args, task)
+  local proc, err = P.birth(n, text, unit_key, guard, args, task)
   if proc then
     if builder and builder.name then
       proc.named = true
@@ -177,11 +179,7 @@ function process.upgrade(id, ...)
   end
   local _ = retryable and details
   P.upgrades[#P.upgrades + 1] = { proc, key, args }
-  task.co = nil
-  for other in rawnext, proc.tasks do
-    other.co = nil
-    other.seq = other.seq + 1
-  end
+  P.forget_tasks(proc)
   proc.gone = true
   while true do
     raw.coroutine.yield(P.SYS)

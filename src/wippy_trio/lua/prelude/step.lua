@@ -101,11 +101,11 @@ local IN = {
   end,
 
   function(n, unit_key, wire) -- 10: a birth from the host
-    local text, host_id, guard = P.host.birth(n)
+    local text, guard = P.host.birth(n)
     if text == nil then
       return
     end
-    local proc, err = P.birth(n, text, host_id, unit_key, guard,
+    local proc, err = P.birth(n, text, unit_key, guard,
       arguments_of(unpack_wire(wire)), nil)
     if proc then
       P.emit(P.OUT.BORN, n, nil, nil, nil)
@@ -241,7 +241,7 @@ end
 -- After the driver lifted the memory limit: who was broken; the dead process is dropped here.
 function P.mend()
   local n = P.broken
-  P.broken = nil
+  P.broken = false
   P.current = nil
   local proc = procs[n]
   if proc then
@@ -258,7 +258,8 @@ end
 function P.statistics()
   local tasks = 0
   for _, proc in rawnext, procs do
-    for _ in rawnext, proc.tasks do
+    tasks = tasks + 1 -- the main one
+    for _ in rawnext, P.other_tasks(proc) do
       tasks = tasks + 1
     end
   end
