@@ -73,6 +73,7 @@ class Process:
         "context",
         "entry",
         "exit",
+        "frame",
         "host",
         "lazy",
         "nursery",
@@ -107,6 +108,7 @@ class Process:
         self.lazy = lazy
         self.exit: Exit | None = None
         self.trap_links = False
+        self.frame: Any = None  # what only the called function sees (apps 6.3.1)
         self.nursery: trio.Nursery | None = None
         self._early: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] | None
         self._early = None

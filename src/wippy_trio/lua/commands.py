@@ -261,8 +261,10 @@ class Commands:
     def admit_call(self, parent: int, id: bytes, overrides: Any) -> tuple[Any, ...]:  # noqa: A002
         engine = self.engine
         entry = text(id)
+        frame = None
         if isinstance(overrides, int) and overrides is not False:
             context = engine.call_contexts.get(overrides, Context())
+            frame = engine.call_frames.get(overrides)
         else:
             context = self._context(self._process(parent).context, overrides or None)
         context = engine.surroundings.function_context(entry, context)
@@ -275,6 +277,7 @@ class Commands:
             nurse=False,
             lazy=True,
         )
+        process.frame = frame
         return (
             True,
             process.pid.number,

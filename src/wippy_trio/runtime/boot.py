@@ -277,11 +277,12 @@ class RunningRuntime:
         *args: Any,
         context: Context | None = None,
         caller: Process | None = None,
+        frame: Any = None,
     ) -> Any:
         """Call a function of the registry; see core section 14."""
         target = self.engine.surroundings.function(id)
         if target.kind == "function":
-            return await self.engine.call(id, args, context=context)
+            return await self.engine.call(id, args, context=context, frame=frame)
         if target.kind == "remote":
             return await self.functions[id](*args)
         process = await self.spawn_process(id, target.host, args, context=context)

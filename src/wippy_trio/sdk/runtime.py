@@ -141,8 +141,13 @@ class Runtime(Protocol):
         id: str,  # noqa: A002
         *args: Any,
         context: Context | None = None,
+        frame: Any = None,
     ) -> Any:
-        """Call a function of the registry."""
+        """Call a function of the registry.
+
+        ``frame`` is what modules find in ``current_process().frame`` of this call, and
+        of nothing that it calls.
+        """
         ...
 
     def feed(self, process: Process, topic: str, value: Any) -> None:

@@ -1,0 +1,351 @@
+"""What one ``http.service`` serves: routers, endpoints, mounts, as an ASGI application.
+
+The application is complete in itself: our own server calls it, and so does any other
+ASGI server that it is mounted in. A change of the entries makes a new table; requests
+that run go on with the one they found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import structlog
+import trio
+
+from wippy_trio.errors import Error, NotFoundError
+from wippy_trio.kernel import Context
+from wippy_trio.modules.http.exchange import BrokenResponseError, Exchange
+from wippy_trio.modules.json import codec
+from wippy_trio.services.http.routing import Mount, Route, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+
+    from wippy_trio.sdk import Runtime
+    from wippy_trio.services.http.middleware import Middleware
+
+    Handler = Callable[[Exchange], Awaitable[None]]
+
+__all__ = ["Endpoint", "Router", "Site", "answer_text", "chained"]
+
+log = structlog.get_logger("http")
+
+
+class Router:
+    """Hold a prefix and the middlewares around the routes below it."""
+
+    __slots__ = ("after", "before", "id", "prefix")
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - its name
+        prefix: str,
+        before: Sequence[Middleware],
+        after: Sequence[Middleware],
+    ) -> None:
+        self.id = id
+        self.prefix = prefix
+        self.before = tuple(before)
+        self.after = tuple(after)
+
+
+class Endpoint:
+    """Serve a route by calling a function of the registry (modules-io 8.3)."""
+
+    __slots__ = (
+        "function",
+        "handler",
+        "id",
+        "options_handler",
+        "path",
+        "router",
+        "runtime",
+    )
+
+    def __init__(self, runtime: Runtime, id: str, function: str, router: Router) -> None:  # noqa: A002
+        self.runtime = runtime
+        self.id = id
+        self.function = function
+        self.path = ""
+        self.router = router
+        self.handler = chained(
+            router.before, chained(router.after, self.call, self), self
+        )
+        self.options_handler = chained(router.before, _options, self)
+
+    async def call(self, exchange: Exchange) -> None:
+        """Call the function and make its outcome the response."""
+        scope = trio.CancelScope()
+        withdraw = _watch_client(exchange, scope)
+        try:
+            with scope:
+                value = await self.runtime.call(
+                    self.function, context=exchange.context, frame=exchange
+                )
+        except Error as error:
+            log.debug("endpoint.failed", endpoint=self.id, error=str(error))
+            if not exchange.touched:
+                answer_text(exchange, 500, error.message)
+            return
+        finally:
+            withdraw()
+        if scope.cancelled_caught:
+            exchange.disconnected = True
+            raise BrokenResponseError("the client went away")
+        if exchange.touched:
+            return
+        if value is None:
+            answer_text(exchange, 500, "no response sent")
+        elif isinstance(value, bytes):
+            exchange.set_field(b"content-type", b"application/json")
+            exchange.write(value)
+        else:
+            exchange.set_field(b"content-type", b"application/json")
+            exchange.write(codec.encode(value).encode())
+
+
+def _watch_client(exchange: Exchange, scope: trio.CancelScope) -> Callable[[], None]:
+    """Have a scope cancelled if the client leaves; give the way out."""
+    connection = exchange.scope.get("wippy_trio.connection")
+    if connection is None:
+        return _nothing
+    connection.on_gone(scope.cancel)
+    return lambda: connection.on_gone(_nothing)
+
+
+def _nothing() -> None:
+    return None
+
+
+def answer_text(exchange: Exchange, status: int, text: str) -> None:
+    """Make a plain text the response, in place of whatever waits."""
+    exchange.discard()
+    exchange.status = status
+    exchange.set_field(b"content-type", b"text/plain; charset=utf-8")
+    exchange.set_field(b"x-content-type-options", b"nosniff")
+    exchange.write(text.encode("utf-8", "replace") + b"\n")
+
+
+def chained(
+    middlewares: Sequence[Middleware], handler: Handler, endpoint: Any
+) -> Handler:
+    """Put middlewares around a handler, the first listed outermost."""
+    for middleware in reversed(middlewares):
+        handler = middleware.around(handler, endpoint)
+    return handler
+
+
+async def _options(exchange: Exchange) -> None:
+    """Answer OPTIONS for a path that has no endpoint for it."""
+    exchange.set_status(204)
+
+
+class Site:
+    """Answer the requests of one service.
+
+    Attributes:
+      context: The identity the service's requests run with.
+    """
+
+    def __init__(self, runtime: Runtime, id: str) -> None:  # noqa: A002
+        self.runtime = runtime
+        self.id = id
+        self.context = Context()
+        self.routers: dict[str, Router] = {}
+        self.routes: dict[str, Route] = {}
+        self.mounts: dict[str, Mount] = {}
+        self._table: Table | None = None
+
+    def changed(self) -> None:
+        """Have the table built anew."""
+        self._table = None
+
+    @property
+    def table(self) -> Table:
+        """The routes as they are now."""
+        if self._table is None:
+            self._table = Table(self.routes.values(), self.mounts.values())
+        return self._table
+
+    # -- ASGI ------------------------------------------------------------------------
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Serve one ASGI connection."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "websocket":
+            from wippy_trio.services.http.relay.handshake import serve  # noqa: PLC0415
+
+            await serve(self, scope, receive, send)
+        elif kind == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            raise NotFoundError(f"ASGI scope {kind!r}: wanted http or websocket")
+
+    async def _http(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        exchange = Exchange(scope, receive, send)
+        exchange.context = self.context
+        if "wippy_trio.connection" in scope:
+            await self.respond(exchange)
+            return
+        # Another server: only its messages tell that the client left.
+        async with trio.open_nursery() as nursery:
+            link = _Link(exchange, receive)
+            scope["wippy_trio.connection"] = link
+            exchange._receive = link.receive  # noqa: SLF001 - made here
+            nursery.start_soon(link.watch)
+            try:
+                await self.respond(exchange)
+            finally:
+                nursery.cancel_scope.cancel()
+
+    async def respond(self, exchange: Exchange) -> None:
+        """Route an exchange, run its handler, complete its response."""
+        try:
+            await self.route(exchange)
+        except (BrokenResponseError, trio.BrokenResourceError, OSError):
+            raise
+        except Exception as error:
+            log.exception("http.handler_failed", path=exchange.path, error=repr(error))
+            if exchange.started:
+                raise
+            exchange.encoder = None
+            exchange.before_start = None
+            answer_text(exchange, 500, "internal server error")
+        finally:
+            if exchange.files:
+                for file in exchange.files:
+                    file.close()
+        if not exchange.taken_over and not exchange.finished:
+            await exchange.finish()
+
+    async def route(self, exchange: Exchange) -> None:
+        """Find what serves a request and let it."""
+        scope = exchange.scope
+        path = _encoded_path(scope)
+        if path == "*":
+            exchange.set_status(204)
+            return
+        table = self.table
+        found = table.find(exchange.method, path)
+        route = found.route
+        if route is not None:
+            exchange.params = found.params
+            exchange.route = route
+            await route.target.handler(exchange)
+        elif found.redirect:
+            query = scope.get("query_string", b"")
+            target = scope.get("root_path", "") + found.redirect
+            location = target.encode() + (b"?" + query if query else b"")
+            exchange.status = 301 if exchange.method in ("GET", "HEAD") else 308
+            exchange.set_field(b"location", location)
+        elif found.allowed:
+            allowed = ", ".join(found.allowed).encode()
+            if exchange.method == "OPTIONS":
+                route = table.route_for_options(path)
+                assert route is not None
+                exchange.set_field(b"allow", allowed)
+                exchange.route = route
+                await route.target.options_handler(exchange)
+            else:
+                answer_text(exchange, 405, "Method Not Allowed")
+                exchange.set_field(b"allow", allowed)
+        elif found.mount is not None:
+            await found.mount.target.serve(exchange, found.mount.prefix, found.rest)
+        else:
+            answer_text(exchange, 404, "404 page not found")
+
+
+def _encoded_path(scope: MutableMapping[str, Any]) -> str:
+    """Give the path below the mount point, percent-encoded."""
+    root: str = scope.get("root_path", "")
+    raw = scope.get("raw_path")
+    text = (
+        raw.decode("latin-1")
+        if raw is not None
+        else quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
+    )
+    if root:
+        encoded = quote(root, safe="/:@!$&'()*+,;=~-._")
+        if text == encoded or text.startswith(encoded + "/"):
+            text = text[len(encoded) :] or "/"
+    return text
+
+
+class _Link:
+    """Stand for the connection where another server has it."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    ) -> None:
+        self._exchange = exchange
+        self._receive = receive
+        self._over = trio.Event()
+        self._gone: Callable[[], None] = _nothing
+        self._left = False
+
+    def body_at_once(self) -> bytes | None:
+        """Know nothing ahead of time."""
+        return None
+
+    def on_gone(self, callback: Callable[[], None]) -> None:
+        """Have a function called when the client leaves."""
+        self._gone = callback
+        if self._left:
+            callback()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Receive for the handler, and note the end of the body."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            self._leave()
+        elif not message.get("more_body", False):
+            self._over.set()
+        return message
+
+    async def watch(self) -> None:
+        """Wait for the client to leave, once the body has been read.
+
+        Before that nobody else may receive, and a handler that does not read the body
+        learns of it when it writes.
+        """
+        if self._exchange.content_length != 0:
+            await self._over.wait()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._leave()
+                return
+
+    def _leave(self) -> None:
+        self._left = True
+        self._exchange.disconnected = True
+        self._gone()
+
+
+async def _lifespan(
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    """Say yes to start and stop; the runtime's own life is elsewhere."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return
