@@ -37,6 +37,7 @@ KINDS = frozenset(
         "http.router",
         "http.endpoint",
         "http.static",
+        "http.asgi",  # ours
         # data stores (2.4)
         "db.sql.sqlite",
         "db.sql.postgres",

@@ -22,8 +22,43 @@ MODULE = LuaModule(
     "http",
     classes=("io", "network"),
     declares="""
+    type Request = {
+      method: (self: Request) -> string,
+      path: (self: Request) -> string,
+      host: (self: Request) -> string,
+      remote_addr: (self: Request) -> string,
+      query: (self: Request, name: string) -> (string?, Error?),
+      query_params: (self: Request) -> ({[string]: string}, Error?),
+      header: (self: Request, name: string) -> (string?, Error?),
+      content_type: (self: Request) -> (string?, Error?),
+      content_length: (self: Request) -> integer,
+      has_body: (self: Request) -> boolean,
+      is_content_type: (self: Request, prefix: string) -> boolean,
+      accepts: (self: Request, kind: string) -> boolean,
+      param: (self: Request, name: string) -> (string?, Error?),
+      params: (self: Request) -> ({[string]: string}?, Error?),
+      body: (self: Request) -> (string?, Error?),
+      body_json: (self: Request) -> (any, Error?),
+      stream: (self: Request) -> (Stream?, Error?),
+      parse_multipart: (self: Request, max_memory: number?) -> (table?, Error?)
+    }
+    type Response = {
+      set_status: (self: Response, code: number) -> (nil, Error?),
+      set_header: (self: Response, name: string, value: string) -> (nil, Error?),
+      set_content_type: (self: Response, value: string) -> (nil, Error?),
+      set_transfer: (self: Response, mode: string) -> (nil, Error?),
+      write: (self: Response, data: string) -> (nil, Error?),
+      write_json: (self: Response, value: any) -> (nil, Error?),
+      write_event: (self: Response, event: {name: string, data: any}) -> (nil, Error?),
+      flush: (self: Response) -> (nil, Error?)
+    }
     request: (options: table?) -> (Request?, Error?)
     response: () -> (Response?, Error?)
+    METHOD: {[string]: string}
+    STATUS: {[string]: integer}
+    CONTENT: {[string]: string}
+    TRANSFER: {[string]: string}
+    ERROR: {[string]: string}
     """,
     source=(resources.files(__name__) / "http.lua").read_bytes(),
 )

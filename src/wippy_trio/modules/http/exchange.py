@@ -203,6 +203,16 @@ class Exchange:
         self._read += len(data)
         return data
 
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Receive as an ASGI application does, for one that handles the exchange."""
+        if self._rest or self._read:
+            return {
+                "type": "http.request",
+                "body": await self.read(),
+                "more_body": not self._body_done,
+            }
+        return await self._receive()
+
     async def body(self, most: int, seconds: float) -> bytes:
         """Read the whole body.
 

@@ -16,7 +16,7 @@ import re
 import time
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -26,9 +26,9 @@ from wippy_trio.errors import InternalError
 from wippy_trio.services.http.parsing import Parser, RequestHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, MutableMapping
 
-    from wippy_trio.services.http.server import Server
+    from wippy_trio.services.http.limits import Limits
 
 __all__ = ["Connection"]
 
@@ -65,6 +65,34 @@ def date_field() -> bytes:
 
 class _ClientGone(Exception):  # noqa: N818 - a signal
     """The client closed or reset the connection."""
+
+
+class Server(Protocol):
+    """What a connection needs of its server."""
+
+    app: Callable[..., Awaitable[None]]
+    limits: Limits
+    tls: Any
+    draining: bool
+    refused: int
+    state: dict[str, Any]
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where its further tasks live."""
+        ...
+
+    def begin(self, connection: Connection) -> None:
+        """Note that a request has begun."""
+        ...
+
+    def ended(self, connection: Connection) -> None:
+        """Note that it is over."""
+        ...
+
+    async def upgrade(self, connection: Connection, request: RequestHead) -> None:
+        """Speak another protocol on it."""
+        ...
 
 
 class Connection:
@@ -275,7 +303,7 @@ class Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
         if data:
-            self._parser.feed(data)
+            self._parser.feed(bytes(data))
         else:
             self._eof = True
 
@@ -458,7 +486,9 @@ class Connection:
             self._done = True
             self._arrived.unpark_all()
 
-    def _head(self, start: MutableMapping[str, Any], body: bytes, *, last: bool) -> bytes:
+    def _head(
+        self, start: MutableMapping[str, Any], body: bytes, *, last: bool
+    ) -> bytes:
         """Write the head of the response and choose how its body is framed."""
         request = self.request
         assert request is not None
@@ -469,8 +499,10 @@ class Connection:
         dated = False
         for name, value in start.get("headers", ()):
             if name == b"content-length":
-                if not value.isdigit() or (length is not None and length != int(value)):
-                    raise InternalError(f"Content-Length: wanted a number, got {value!r}")
+                if not value.isdigit() or length not in (None, int(value)):
+                    raise InternalError(
+                        f"Content-Length: wanted one number, got {value!r}"
+                    )
                 length = int(value)
                 continue
             if name in (b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"):
@@ -503,7 +535,9 @@ class Connection:
             out.append(b"connection: keep-alive\r\n")
         out.append(b"\r\n")
         head = b"".join(out)
-        if head.count(b"\n") != len(out) or b"\0" in head or head.count(b"\r") != len(out):
+        # One line break a piece: whatever made the headers, none has one inside.
+        breaks = head.count(b"\n"), head.count(b"\r")
+        if breaks != (len(out), len(out)) or b"\0" in head:
             raise InternalError("a response header has a line break in it")
         return head
 

@@ -32,7 +32,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 class HttpKinds(EntryKind):
     """Handle the HTTP entries; they refer to each other, so one handler has them."""
 
-    kinds = ("http.service", "http.router", "http.endpoint", "http.static", "http.asgi")
+    kinds = ("http.service", "http.router", "http.endpoint", "http.asgi")
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
@@ -186,9 +186,9 @@ class HttpKinds(EntryKind):
             refuse_conflicts(renewed, [*others.values(), *moved.values()])
             moved[id_] = renewed
         del before.routers[old.id]
-        for id_ in moved:
+        for id_, route in moved.items():
             before.routes.pop(id_)
-            site.routes[id_] = moved[id_]
+            site.routes[id_] = route
             self._endpoint_site[id_] = site
         site.routers[new.id] = router
         self._router_site[new.id] = site

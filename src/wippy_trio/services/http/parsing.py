@@ -50,8 +50,8 @@ class RequestHead:
         "length",
         "method",
         "size",
-        "target",
         "taken",
+        "target",
         "upgrade",
         "version",
     )

@@ -102,7 +102,7 @@ def parse_pattern(text: str) -> Pattern:
             if not last:
                 raise InvalidError(f"path {text!r}: {{$}} stands at the end only")
             segments.append(Segment("end", ""))
-        elif part.startswith("{") or part.startswith(":"):
+        elif part.startswith(("{", ":")):
             segments.append(_wildcard(part, text, names, last=last))
         elif "{" in part or "}" in part:
             raise InvalidError(f"path {text!r}: a parameter is a whole segment")

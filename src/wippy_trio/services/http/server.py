@@ -73,7 +73,9 @@ async def listen(host: str, port: int) -> list[trio.SocketListener]:
             errno.EACCES: "this user may not open the port",
             errno.EADDRNOTAVAIL: "no interface has this address",
         }.get(cause.errno or 0, str(cause))
-        raise UnavailableError(f"listen on {where}: {reason}", retryable=True) from error
+        raise UnavailableError(
+            f"listen on {where}: {reason}", retryable=True
+        ) from error
 
 
 class Server:
@@ -181,7 +183,7 @@ class Server:
             self._welcome(stream)
 
     def _accept_waiting(self, listener: trio.SocketListener) -> None:
-        """Take in who has connected but was not accepted yet, before the port closes."""
+        """Take in who has connected but was not accepted yet."""
         raw = socket.socket(fileno=socket.dup(listener.socket.fileno()))
         raw.setblocking(False)
         with raw:

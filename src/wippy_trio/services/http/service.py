@@ -77,7 +77,9 @@ class HttpService:
                 listen,
                 split_address,
             )
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if error.name not in ("httptools", "wsproto"):
+                raise
             raise UnavailableError(
                 f"http.service {self.id} needs {error.name}: {INSTALL}", retryable=False
             ) from error

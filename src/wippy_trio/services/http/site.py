@@ -63,7 +63,13 @@ class Endpoint:
         "runtime",
     )
 
-    def __init__(self, runtime: Runtime, id: str, function: str, router: Router) -> None:  # noqa: A002
+    def __init__(
+        self,
+        runtime: Runtime,
+        id: str,  # noqa: A002 - its name
+        function: str,
+        router: Router,
+    ) -> None:
         self.runtime = runtime
         self.id = id
         self.function = function
@@ -181,9 +187,7 @@ class Site:
         if kind == "http":
             await self._http(scope, receive, send)
         elif kind == "websocket":
-            from wippy_trio.services.http.relay.handshake import serve  # noqa: PLC0415
-
-            await serve(self, scope, receive, send)
+            await send({"type": "websocket.close"})
         elif kind == "lifespan":
             await _lifespan(receive, send)
         else:
@@ -204,7 +208,7 @@ class Site:
         async with trio.open_nursery() as nursery:
             link = _Link(exchange, receive)
             scope["wippy_trio.connection"] = link
-            exchange._receive = link.receive  # noqa: SLF001 - made here
+            exchange._receive = link.receive
             nursery.start_soon(link.watch)
             try:
                 await self.respond(exchange)

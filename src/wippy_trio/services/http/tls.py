@@ -50,7 +50,9 @@ class Tls:
             if self.client_ca:
                 context.load_verify_locations(cadata=self.client_ca)
         except (ssl.SSLError, ValueError) as error:
-            raise InvalidError(f"tls: cannot use certificate and key: {error}") from error
+            raise InvalidError(
+                f"tls: cannot use certificate and key: {error}"
+            ) from error
         finally:
             Path(name).unlink()
         context.verify_mode = _AUTH[self.client_auth]

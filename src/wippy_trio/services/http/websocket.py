@@ -171,10 +171,14 @@ class _Socket:
                 parts.append(event.data)
                 if event.message_finished:
                     text = isinstance(event, TextMessage)
-                    whole = ("" if text else b"").join(parts)  # type: ignore[call-overload]
+                    whole = ("" if text else b"").join(parts)
                     parts.clear()
                     self._size = 0
-                    message = {"type": "websocket.receive", "text": None, "bytes": None}
+                    message: dict[str, Any] = {
+                        "type": "websocket.receive",
+                        "text": None,
+                        "bytes": None,
+                    }
                     message["text" if text else "bytes"] = whole
                     await self._put.send(message)
             elif isinstance(event, Ping):
@@ -218,7 +222,9 @@ class _Socket:
                 await self._send(BytesMessage(data=bytes(data)))
         elif kind == "websocket.close":
             if self.accepted:
-                await self._close(message.get("code", 1000), message.get("reason") or "")
+                await self._close(
+                    message.get("code", 1000), message.get("reason") or ""
+                )
             else:
                 self.closed = True
                 await self.connection.answer(403, "forbidden")
