@@ -319,7 +319,8 @@ def test_chunks_hold_the_text(text: str, size: int, overlap: int, keep: bool) ->
     chunks = recursive(
         text, chunk_size=size, chunk_overlap=overlap, keep_separator=keep
     )
-    assert all(chunk.strip() and len(chunk) <= size for chunk in chunks)
+    assert all(len(chunk) <= size for chunk in chunks)
+    assert all(chunk.strip() or len(chunk) == size for chunk in chunks)
     letters = "".join(text.split())
     if overlap == 0:
         assert "".join("".join(chunks).split()) == letters
