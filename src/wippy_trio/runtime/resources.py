@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from wippy_trio.errors import AlreadyExistsError, NotFoundError
+from wippy_trio.logs import get_logger
 
 __all__ = ["ResourceTable"]
+
+log = get_logger(__name__)
 
 
 class ResourceTable:
@@ -43,3 +46,19 @@ class ResourceTable:
     def remove(self, id: str) -> None:  # noqa: A002
         """Make one unknown, whether it was known or not."""
         self._by_id.pop(id, None)
+
+    async def close(self) -> None:
+        """Close what is still there, the last one first.
+
+        A resource says by a method how it is closed: ``aclose`` that is a coroutine
+        function, or a plain ``close``. One that fails does not keep the others.
+        """
+        while self._by_id:
+            id_, resource = self._by_id.popitem()
+            try:
+                if hasattr(resource, "aclose"):
+                    await resource.aclose()
+                elif hasattr(resource, "close"):
+                    resource.close()
+            except Exception as error:  # noqa: BLE001 - the rest must be closed too
+                log.error("resource.close_failed", entry=id_, error=repr(error))  # noqa: TRY400

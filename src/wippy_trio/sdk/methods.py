@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from wippy_trio.errors import Error
 
@@ -21,8 +21,18 @@ def method(
     raises: bool | type[Error] = False,
     offload: int | None = None,
     opaque: str | None = None,
+    waiting: Callable[..., Awaitable[Any]] | None = None,
 ) -> Callable[[F], F]:
-    """Tune one method of a handle class; see `LuaModule.export` for the arguments."""
+    """Tune one method of a handle class; see `LuaModule.export` for the arguments.
+
+    Args:
+      name: Another name.
+      pair: Success gives ``value, nil``.
+      raises: Errors are raised in Lua.
+      offload: From how many bytes of arguments on a plain method runs in a thread.
+      opaque: What becomes of functions and the like inside the arguments.
+      waiting: Runs instead of the method in a thread, where ``offload`` says so.
+    """
 
     def mark(function: F) -> F:
         function.__lua_options__ = {  # type: ignore[attr-defined]
@@ -31,6 +41,7 @@ def method(
             "raises": raises,
             "offload": offload,
             "opaque": opaque,
+            "waiting": waiting,
         }
         return function
 

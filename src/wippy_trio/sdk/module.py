@@ -259,6 +259,7 @@ def describe(
     offload: int | None = None,
     marks: bool = False,
     opaque: Literal["null", "text"] | None = None,
+    waiting: Callable[..., Any] | None = None,
     cls: type | None = None,
 ) -> HostFunction:
     """Read a function's annotations.
@@ -296,7 +297,7 @@ def describe(
         many=many,
         marks=marks,
         opaque=opaque,
-        threaded=None if offload is None else _threaded(fn),
+        threaded=None if offload is None else waiting or _threaded(fn),
         offload=offload or 0,
     )
 

@@ -46,7 +46,11 @@ class EventBus(Protocol):
 
 
 class Resources(Protocol):
-    """Objects that entries stand for: databases, stores, hosts ..., by entry id."""
+    """Objects that entries stand for: databases, stores, hosts ..., by entry id.
+
+    What is still there when the runtime stops is closed by its method ``aclose``, a
+    coroutine function, or ``close``, a plain one; the last one made goes first.
+    """
 
     def get(self, id: str) -> Any:  # noqa: A002 - its name
         """Find one, or raise `NotFoundError`."""
@@ -60,11 +64,16 @@ class Resources(Protocol):
         """Make one unknown."""
         ...
 
+    async def close(self) -> None:
+        """Close all; the runtime does."""
+        ...
+
 
 class Runtime(Protocol):
     """What runs; see the runtime room for what each attribute is."""
 
     node: Node
+    project: Any
     registry: Any
     live: Any
     code: Any

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from wippy_trio.sdk import EntryKind, InvalidError, NotFoundError
+from wippy_trio.sdk import EntryKind, InvalidError, NotFoundError, run_in_thread
 from wippy_trio.services.env_storages import (
     FileStorage,
     MemoryStorage,
@@ -20,6 +19,8 @@ from wippy_trio.services.env_storages import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wippy_trio.registry import Entry
 
 __all__ = ["EnvStorages", "EnvVariables", "Variable"]
@@ -82,7 +83,8 @@ class EnvStorages(EntryKind):
     async def _open(self, entry: Entry) -> Storage:
         data = entry.data if isinstance(entry.data, dict) else {}
         if entry.kind == "env.storage.file":
-            return await trio.to_thread.run_sync(_open_file, data)
+            folder = self.runtime.project.folder
+            return await run_in_thread(_open_file, folder, data)
         await trio.lowlevel.checkpoint()
         if entry.kind == "env.storage.memory":
             return MemoryStorage()
@@ -190,13 +192,13 @@ def _mode(data: dict[str, Any], field: str, default: int) -> int:
     return mode
 
 
-def _open_file(data: dict[str, Any]) -> Storage:
+def _open_file(folder: Path, data: dict[str, Any]) -> Storage:
     path = data.get("file_path")
     if not isinstance(path, str) or not path:
         raise InvalidError(f"file_path: wanted a path, got {path!r}")
     mode = functools.partial(_mode, data)
     return FileStorage(
-        Path(path),
+        folder / path,
         auto_create=_flag(data, "auto_create"),
         file_mode=mode("file_mode", 0o644),
         dir_mode=mode("dir_mode", 0o755),

@@ -249,9 +249,16 @@ function P.report_freed()
   end
 end
 
+-- The methods of a class of handles by its name, for the Lua part of its module.
+local methods_by_name = {}
+function P.methods_of(name)
+  return methods_by_name[name]
+end
+
 -- { id=, name=, methods = { function descriptions }, tostring = fid or nil }
 function P.define_class(spec)
   local methods = {}
+  methods_by_name[spec.name] = methods
   local events = { __gc = note_freed }
   local class = P.class(spec.name, methods, events)
   for i = 1, #spec.methods do
