@@ -40,14 +40,23 @@ _GUESSES = (
 
 def shown(value: Any) -> Any:
     """Replace moments, durations and zones in a value by their texts."""
+    return _shown(value, {})
+
+
+def _shown(value: Any, known: dict[int, Any]) -> Any:
     if isinstance(value, Moment):
         return moment_text(value)
     if isinstance(value, Duration):
         return format_nanoseconds(value.nanoseconds)
-    if isinstance(value, list):
-        return [shown(item) for item in value]
-    if isinstance(value, dict):
-        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, (list, dict)):
+        made = known.get(id(value))  # what is shared is replaced once
+        if made is None:
+            if isinstance(value, list):
+                made = [_shown(item, known) for item in value]
+            else:
+                made = {key: _shown(item, known) for key, item in value.items()}
+            known[id(value)] = made
+        return made
     if kind_of(value) == "time.Location":
         return value.name
     return value

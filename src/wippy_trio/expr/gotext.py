@@ -16,6 +16,7 @@ from wippy_trio.errors import InvalidError
 __all__ = ["decimal_digits", "float_text", "go_text", "plain_float_text"]
 
 _MAX_DEPTH = 200
+_MAX_TEXT = 64 * 1024 * 1024
 
 
 def go_text(value: object) -> str:
@@ -25,12 +26,14 @@ def go_text(value: object) -> str:
     keys. Bytes are read as UTF-8, each invalid byte as a surrogate escape.
 
     Raises:
-      InvalidError: The value is nested more than 200 deep, or contains itself.
+      InvalidError: The value is nested more than 200 deep, or contains itself, or its
+        text is longer than 64 MiB, as that of a small value can be that holds the same
+        lists many times.
     """
-    return _text(value, _MAX_DEPTH)
+    return _text(value, _MAX_DEPTH, {})
 
 
-def _text(value: object, depth: int) -> str:
+def _text(value: object, depth: int, known: dict[int, str]) -> str:
     if isinstance(value, str):
         return value
     if value is None:
@@ -47,14 +50,23 @@ def _text(value: object, depth: int) -> str:
         raise InvalidError(
             f"text of a value: wanted at most {_MAX_DEPTH} levels, it goes deeper"
         )
+    text = known.get(id(value))
+    if text is not None:
+        return text
     if isinstance(value, Mapping):
         pairs = sorted(
-            (_text(k, depth - 1), _text(v, depth - 1)) for k, v in value.items()
+            (_text(k, depth - 1, known), _text(v, depth - 1, known))
+            for k, v in value.items()
         )
-        return "map[" + " ".join(f"{k}:{v}" for k, v in pairs) + "]"
-    if isinstance(value, Sequence):
-        return "[" + " ".join(_text(item, depth - 1) for item in value) + "]"
-    return str(value)
+        parts, ends = [f"{k}:{v}" for k, v in pairs], "map[]"
+    elif isinstance(value, Sequence):
+        parts, ends = [_text(item, depth - 1, known) for item in value], "[]"
+    else:
+        return str(value)
+    if sum(map(len, parts)) > _MAX_TEXT:
+        raise InvalidError(f"text of a value: longer than {_MAX_TEXT} characters")
+    text = known[id(value)] = f"{ends[:-1]}{' '.join(parts)}]"
+    return text
 
 
 def decimal_digits(number: float) -> tuple[str, int]:

@@ -80,20 +80,44 @@ def _uniq(frame: Frame, items: object) -> list[Any]:
     items = as_items("uniq", items)
     frame.budget.items(len(items))
     found: dict[tuple[Any, ...], Any] = {}
+    identities = _Identities()
     for item in items:
-        found.setdefault(_identity(item, strict=False), item)
+        found.setdefault(identities.of(item, strict=False), item)
     return list(found.values())
 
 
+class _Identities:
+    """Keys that two values share if and only if they are equal.
+
+    Equal lists and maps get the same number, so that a key is no deeper than one level
+    and one list in many places is looked at once.
+    """
+
+    __slots__ = ("_known", "_numbers")
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bool], tuple[Any, ...]] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def of(self, value: Any, *, strict: bool) -> tuple[Any, ...]:
+        if not isinstance(value, (list, dict)):
+            return _identity(value, strict=strict)
+        place = (id(value), strict)
+        found = self._known.get(place)
+        if found is not None:
+            return found
+        parts: tuple[Any, ...]
+        if isinstance(value, list):
+            parts = ("list", *(self.of(item, strict=strict) for item in value))
+        else:
+            pairs = ((go_text(k), self.of(v, strict=True)) for k, v in value.items())
+            parts = ("map", *sorted(pairs, key=lambda pair: pair[0]))
+        number = self._numbers.setdefault(parts, len(self._numbers))
+        found = self._known[place] = ("#", number)
+        return found
+
+
 def _identity(value: Any, *, strict: bool) -> tuple[Any, ...]:
-    """Make a key that two values share if and only if they are equal."""
-    if isinstance(value, list):
-        return ("list", *(_identity(item, strict=strict) for item in value))
-    if isinstance(value, dict):
-        pairs = sorted(
-            (go_text(k), _identity(v, strict=True)) for k, v in value.items()
-        )
-        return ("map", *pairs)
     if isinstance(value, Moment):
         return ("moment", value.instant)
     if not strict and type(value) in {int, float}:

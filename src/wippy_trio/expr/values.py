@@ -104,10 +104,10 @@ def from_host(value: object) -> Any:
       InvalidError: It is nested more than 128 deep (a value that contains itself is),
         or of a type that expressions do not have.
     """
-    return _from_host(value, _MAX_DEPTH)
+    return _from_host(value, _MAX_DEPTH, {})
 
 
-def _from_host(value: object, depth: int) -> Any:
+def _from_host(value: object, depth: int, known: dict[int, Any]) -> Any:
     kind = type(value)
     if kind is str or kind is bool or kind is float or value is None:
         return value
@@ -123,13 +123,22 @@ def _from_host(value: object, depth: int) -> Any:
         raise InvalidError(
             f"value nested too deeply: wanted at most {_MAX_DEPTH} levels"
         )
+    made = known.get(id(value))  # what is shared stays shared
+    if made is not None:
+        return made
     if isinstance(value, Mapping):
-        return {
-            key if type(key) is str else go_text(key): _from_host(item, depth - 1)
+        made = {
+            key if type(key) is str else go_text(key): _from_host(
+                item, depth - 1, known
+            )
             for key, item in value.items()
         }
+        known[id(value)] = made
+        return made
     if isinstance(value, (Sequence, set, frozenset)):
-        return [_from_host(item, depth - 1) for item in value]
+        made = [_from_host(item, depth - 1, known) for item in value]
+        known[id(value)] = made
+        return made
     raise InvalidError(f"unsupported type: {kind.__name__}")
 
 
@@ -139,10 +148,10 @@ def to_host(value: object) -> Any:
     Raises:
       InvalidError: It is nested too deeply, or a zone.
     """
-    return _to_host(value, _MAX_DEPTH)
+    return _to_host(value, _MAX_DEPTH, {})
 
 
-def _to_host(value: object, depth: int) -> Any:
+def _to_host(value: object, depth: int, known: dict[int, Any]) -> Any:
     if isinstance(value, Moment):
         return wrap(value.seconds)
     if isinstance(value, Duration):
@@ -155,12 +164,19 @@ def _to_host(value: object, depth: int) -> Any:
         raise InvalidError(
             f"result nested too deeply: wanted at most {_MAX_DEPTH} levels"
         )
-    if isinstance(value, list):
-        return [_to_host(item, depth - 1) for item in value]
-    return {
-        key if type(key) is str else go_text(key): _to_host(item, depth - 1)
-        for key, item in value.items()
-    }
+    made = known.get(id(value))
+    if made is None:
+        if isinstance(value, list):
+            made = [_to_host(item, depth - 1, known) for item in value]
+        else:
+            made = {
+                key if type(key) is str else go_text(key): _to_host(
+                    item, depth - 1, known
+                )
+                for key, item in value.items()
+            }
+        known[id(value)] = made
+    return made
 
 
 # Comparing
@@ -178,23 +194,38 @@ def equal(left: Any, right: Any) -> bool:
         return _float(left) == _float(right)
     if type(left) is not type(right):
         return False
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, (list, dict)):
+        return _same(left, right, set(), loose=isinstance(left, list))
     if isinstance(left, Moment):
         return left.equal(right)
-    return _identical(left, right)
-
-
-def _identical(left: Any, right: Any) -> bool:
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(_identical, left, right))
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(
-            _identical(item, right[key]) for key, item in left.items()
-        )
     return bool(left == right)
+
+
+def _same(
+    left: Any, right: Any, known: set[tuple[int, int, bool]], *, loose: bool
+) -> bool:
+    """Compare two values, each pair of tables once: sharing does not multiply work."""
+    if not isinstance(left, (list, dict)):
+        if loose:
+            return equal(left, right)
+        return type(left) is type(right) and bool(left == right)
+    if type(left) is not type(right) or len(left) != len(right):
+        return False
+    pair = (id(left), id(right), loose)
+    if pair in known:
+        return True
+    if isinstance(left, list):
+        same = all(
+            _same(one, other, known, loose=loose)
+            for one, other in zip(left, right, strict=True)
+        )
+    else:
+        same = left.keys() == right.keys() and all(
+            _same(item, right[key], known, loose=False) for key, item in left.items()
+        )
+    if same:
+        known.add(pair)
+    return same
 
 
 def compare(operator: str, left: Any, right: Any) -> bool:
