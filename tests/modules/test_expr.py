@@ -22,7 +22,8 @@ def test_expressions_run_over_tables(tmp_path: Path) -> None:
       return {
         none == nil, program:run({ a = 1, b = 2 }), program:run({ a = "x", b = "y" }),
         sample:run({ n = 4 }), value == nil, no_error == nil,
-        expr.eval("$env[1]", { 5, 6 }), expr.eval("len(e) + len(f)", { e = {}, f = "ab" }),
+        expr.eval("$env[1]", { 5, 6 }),
+        expr.eval("len(e) + len(f)", { e = {}, f = "ab" }),
         expr.eval("f startsWith 'function'", { f = print }),
         expr.eval("xs | filter(# != nil) | len()", { xs = { 1, nil, 3 } }),
         expr.eval("m['1.5'] + m['true']", { m = { [1.5] = 1, [true] = 2 } }),

@@ -205,7 +205,7 @@ def _same(
     left: Any, right: Any, known: set[tuple[int, int, bool]], *, loose: bool
 ) -> bool:
     """Compare two values, each pair of tables once: sharing does not multiply work."""
-    if not isinstance(left, (list, dict)):
+    if type(left) is not list and type(left) is not dict:
         if loose:
             return equal(left, right)
         return type(left) is type(right) and bool(left == right)
