@@ -214,14 +214,14 @@ def _same(
     pair = (id(left), id(right), loose)
     if pair in known:
         return True
-    if isinstance(left, list):
+    if isinstance(left, dict) and isinstance(right, dict):
+        same = left.keys() == right.keys() and all(
+            _same(item, right[key], known, loose=False) for key, item in left.items()
+        )
+    else:
         same = all(
             _same(one, other, known, loose=loose)
             for one, other in zip(left, right, strict=True)
-        )
-    else:
-        same = left.keys() == right.keys() and all(
-            _same(item, right[key], known, loose=False) for key, item in left.items()
         )
     if same:
         known.add(pair)
