@@ -1,7 +1,8 @@
 """Typed Lua: text in, text and findings out. Pure Python, useful with no VM.
 
-`compile_chunk` turns a source into what a virtual machine loads; `lint_chunk` says what
-is wrong with it; `parse` gives the tree, `bind_chunk` its variables. A `Diagnostic` is
+`compile_chunk` turns a source into what a virtual machine loads, `describe_types` its
+types into what the machine builds type values of; `lint_chunk` says what is wrong with
+it; `parse` gives the tree, `bind_chunk` its variables. A `Diagnostic` is
 a finding, `render` prints it, and a source that is not in the language raises
 `LuaSyntaxError`.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wippy_trio.lang.lint import lint_chunk
     from wippy_trio.lang.parser import Chunk, parse
     from wippy_trio.lang.requires import Require
+    from wippy_trio.lang.rtypes import TypeDescription, describe_types
 
 _HOME = {
     "Bindings": "bind",
@@ -44,8 +46,10 @@ _HOME = {
     "Severity": "diagnostics",
     "Symbol": "bind",
     "TRANSLATOR_VERSION": "erase",
+    "TypeDescription": "rtypes",
     "bind_chunk": "bind",
     "compile_chunk": "erase",
+    "describe_types": "rtypes",
     "lint_chunk": "lint",
     "parse": "parser",
     "render": "diagnostics",
@@ -64,8 +68,10 @@ __all__ = [
     "Require",
     "Severity",
     "Symbol",
+    "TypeDescription",
     "bind_chunk",
     "compile_chunk",
+    "describe_types",
     "lint_chunk",
     "parse",
     "render",

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRANSLATOR_VERSION", "Erased", "PoolEntry", "compile_chunk"]
 
-TRANSLATOR_VERSION: Final = 1
+TRANSLATOR_VERSION: Final = 2
 """Changes with the text that ``compile_chunk`` makes; part of the key of a cache."""
 
 Budget = Literal["full", "loops", "off"]
@@ -61,6 +61,7 @@ _PRIMITIVES = {
     "boolean": "boolean",
     "string": "string",
     "table": "table",
+    "error": "error",
     "any": "any",
     "unknown": "unknown",
     "never": "never",
@@ -75,6 +76,7 @@ _PRIMITIVES = {
     "Never": "never",
 }
 _LIBRARIES = frozenset(("string", "table"))
+_METHODS = frozenset((":",))
 _CALLED = frozenset(("(", "{", "string", ":"))
 _USED = _CALLED | {"."}
 _NEWLINES = re.compile(r"[^\r\n]+")
@@ -255,9 +257,9 @@ class _Translator:
                 if _merges(before) and _merges(after):
                     kept = " "
             edits.append((value.end, cast.end, kept))
-        for node in self.notes.typeofs:
+        for number, node in enumerate(self.notes.typeofs, 1):
             edits.append((node.start, node.start + len("typeof"), "__t.typeof"))
-            edits.append((node.end - 1, node.end - 1, ", 0"))
+            edits.append((node.end - 1, node.end - 1, f", {number}"))
 
     def _strings(self) -> None:
         """Write string literals without the escapes that Lua does not know."""
@@ -280,8 +282,8 @@ class _Translator:
         """Rewrite names of types in expressions."""
         notes = self.notes
         words = self.chunk.tokens.words
-        aliases = {node.name for node in notes.aliases if node.top}
-        wanted = aliases | (words.keys() & _PRIMITIVES.keys())
+        aliases = {node.name: node.pool for node in notes.aliases if node.top}
+        wanted = aliases.keys() | (words.keys() & _PRIMITIVES.keys())
         if not wanted and not notes.inner_types:
             return
         assigned = notes.assigned
@@ -296,7 +298,9 @@ class _Translator:
             elif name not in wanted:
                 continue
             elif name in aliases:
-                entry = f"__t.{name}"
+                # An alias may have the name of a built-in type.
+                taken = name in _PRIMITIVES
+                entry = f"__t[{aliases[name]}]" if taken else f"__t.{name}"
             elif name in defined or not self._is_used(node):
                 continue
             else:
@@ -314,6 +318,8 @@ class _Translator:
         """Tell whether a primitive's name is called, or asked for something."""
         tokens = self.chunk.tokens
         after = tokens.kinds[bisect_left(tokens.starts, node.end)]
+        if node.name == "error":  # the function, but for what only a type has
+            return after in _METHODS
         return after in (_CALLED if node.name in _LIBRARIES else _USED)
 
     def _rewrites(self) -> None:

@@ -99,7 +99,7 @@ class ExpressionParser(TypeParser):
         elif kind in _CONSTANTS:
             node = Constant(kind, self.texts[pos], self.starts[pos], self.ends[pos])
             self.pos = pos + 1
-        elif kind == "(":
+        elif kind == "(" or kind == "typeof":
             node = self.prefix()
         elif kind == "{":
             node = self.table(True)
@@ -119,8 +119,6 @@ class ExpressionParser(TypeParser):
                 raise self.fail("cannot use '...' outside a vararg function", pos)
             node = Vararg(self.starts[pos], self.ends[pos])
             self.pos = pos + 1
-        elif kind == "typeof":
-            node = self._typeof()
         else:
             raise self.unexpected("expected expression")
         if kinds[self.pos] in _INFIX:
@@ -128,7 +126,7 @@ class ExpressionParser(TypeParser):
         return node
 
     def prefix(self) -> Expression:
-        """Parse a name or a parenthesis, and the suffixes behind it."""
+        """Parse a name, a parenthesis or ``typeof``, and the suffixes behind it."""
         kinds = self.kinds
         ends = self.ends
         pos = self.pos
@@ -142,6 +140,9 @@ class ExpressionParser(TypeParser):
             else:
                 node = Name(name, binding, start, ends[pos])
             pos += 1
+        elif kinds[pos] == "typeof":
+            node = self._typeof()
+            pos = self.pos
         else:
             self._deepen()
             self.pos = pos + 1

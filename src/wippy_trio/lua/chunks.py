@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wippy_trio.lang import compile_chunk
 
 if TYPE_CHECKING:
-    from wippy_trio.lang import Erased
+    from wippy_trio.lang import Chunk, Erased
 
 __all__ = ["Chunks"]
 
@@ -62,6 +62,13 @@ class Chunks:
         """Compile a chunk without checks, for one that hits a limit with them."""
         name, _, source, _ = self._chunks[key]
         return compile_chunk(source, name, lua_version=self._version, plant=False)
+
+    def tree(self, key: int) -> Chunk:
+        """Parse a chunk again, for its types: most programs never ask."""
+        from wippy_trio.lang import parse  # noqa: PLC0415 - see above
+
+        name, _, source, _ = self._chunks[key]
+        return parse(source, name)
 
     def name(self, key: int) -> str:
         """Tell what error positions of a chunk show."""

@@ -25,6 +25,7 @@ from wippy_trio.lua.functions import (
     running_process,
 )
 from wippy_trio.lua.transcode import payload_decode, payload_encode
+from wippy_trio.lua.type_pools import matches
 from wippy_trio.lua.unicode import lower, upper
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Commands:
             "lower": lower,
             "payload_decode": payload_decode,
             "payload_encode": payload_encode,
+            "matches": matches,
         }
         names = (
             "unix",
@@ -125,6 +127,7 @@ class Commands:
             "unit",
             "chunk",
             "plain_chunk",
+            "types",
             "birth",
             "resolve",
             "send",
@@ -315,6 +318,9 @@ class Commands:
             reason=message.decode("utf-8", "replace"),
         )
         return chunks.plain(key).text
+
+    def types(self, unit: int, chunk: int) -> bytes:
+        return self.engine.types.describe(unit, chunk)
 
     def upgrade(self, number: int, id: bytes) -> tuple[Any, ...]:  # noqa: A002
         process = self._process(number)

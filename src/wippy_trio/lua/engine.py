@@ -30,6 +30,7 @@ from wippy_trio.lua.chunks import Chunks
 from wippy_trio.lua.codec import decode, encode
 from wippy_trio.lua.commands import Commands, failure_of
 from wippy_trio.lua.functions import running_process
+from wippy_trio.lua.type_pools import TypePools
 from wippy_trio.lua.units import Units
 from wippy_trio.lua.vm import VM, VmValue
 
@@ -95,6 +96,7 @@ class Engine:
         self._slice = slice_seconds
         self.chunks = Chunks(lua_version=lua_version)
         self.units = Units(surroundings, self.chunks)
+        self.types = TypePools(self.units, self.chunks)
         self.commands = Commands(self)
         self._vm_options: dict[str, Any] = {
             "seed": seed,

@@ -11,6 +11,8 @@ for _, name in raw.ipairs({ "string", "table", "math", "coroutine", "process", "
     front[name] = P.brand(lib) and lib or P.library(name, lib)
   end
 end
+P.library_type(front.string, "string")
+P.library_type(front.table, "table")
 
 -- Strings of all processes share one metatable; it reaches the real library, never the front.
 raw.setrawmetatable("", { __index = P.string, __metatable = false })
@@ -52,7 +54,8 @@ local base = {
 for name, lib in raw.next, front do
   base[name] = lib
 end
-for _, name in raw.ipairs({ "Number", "Integer", "String", "Boolean", "Any", "Unknown", "Never" }) do
+for _, name in raw.ipairs({ "number", "integer", "boolean", "any", "unknown", "never", "Number",
+  "Integer", "String", "Boolean", "Any", "Unknown", "Never" }) do
   base[name] = P.primitive_types[name]
 end
 P.base = base

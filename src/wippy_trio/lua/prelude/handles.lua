@@ -24,6 +24,8 @@ local native_tostring, format = raw.tostring, raw.format
 -- metatable -> brand: "lib", "frozen", "env", "type", or the name of a class of handles
 local brands = setrawmt({}, { __mode = "k" })
 P.brands = brands
+-- The classes of handles there are, by name.
+P.class_names = {}
 
 -- brands whose values a program sees as tables
 local TABLE_LIKE = { lib = true, frozen = true, env = true }
@@ -82,6 +84,7 @@ function P.class(name, methods, events)
     end
   end
   brands[mt] = name
+  P.class_names[name] = true
   return mt
 end
 

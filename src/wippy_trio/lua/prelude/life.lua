@@ -65,8 +65,8 @@ local function compile(key)
   return proto
 end
 
--- One run of a chunk under the globals `env`: its main function.
-local function instantiate(key, env)
+-- One run of a chunk of a unit under the globals `env`: its main function.
+local function instantiate(unit, key, env)
   local proto = protos[key]
   if not proto then
     local message
@@ -75,9 +75,8 @@ local function instantiate(key, env)
       native_error(message, 0)
     end
   end
-  return proto(env, P.types_of(key), P.budget, P.rewrites)
+  return proto(env, P.types_of(unit, key), P.budget, P.rewrites)
 end
-P.instantiate = instantiate
 
 -- The names every program of the unit finds as globals: the base library and its modules.
 local function make_base(unit)
@@ -143,12 +142,12 @@ local function load_unit(unit, state)
     state.loaded = loaded
     for i = 1, n do
       local alias, chunk = imports[i][1], imports[i][2]
-      local value = instantiate(chunk, env)()
+      local value = instantiate(unit, chunk, env)()
       loaded[alias] = value
       env[alias] = value
     end
   end
-  local value = instantiate(unit.main, env)()
+  local value = instantiate(unit, unit.main, env)()
   if rawtype(value) == "function" then
     return value
   end
