@@ -53,7 +53,7 @@ def bare(source: str, **options: str) -> str:
         (r'x = "a\n\x41\65\z  b"', r'x = "a\n\x41\65\z  b"'),
         (r"x = '\xg\u'", "x = 'xgu'"),
         (r'x = [[a\.b]]', r"x = [[a\.b]]"),
-        ("x = typeof(y)", "x = __t.typeof(y, 0)"),
+        ("x = typeof(y)", "x = __t.typeof(y, 1)"),
         ("x = typeof(f())", "x = __t.typeof(f(), 0)"),
         ("local b: Box<Box<string>> = v", "local b = v"),
         ("local b: Box<string>= v", "local b= v"),

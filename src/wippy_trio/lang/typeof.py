@@ -157,7 +157,9 @@ class Guesser:
         if not left or not right:
             return 0
         if operator == "or":
-            return left if left == right else self._add("|", self._add("!", left), right)
+            return (
+                left if left == right else self._add("|", self._add("!", left), right)
+            )
         numbers = {self._primitive("integer"), self._primitive("number")}
         if left not in numbers or right not in numbers:
             return 0

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wippy_trio.lua.codec import TypeValue
     from wippy_trio.lua.engine import Engine
     from wippy_trio.lua.functions import (
         HandleClass,
@@ -36,6 +37,7 @@ _HOME = {
     "Parameter": "functions",
     "Statistics": "vm",
     "Surroundings": "surroundings",
+    "TypeValue": "codec",
     "Unit": "units",
     "VM": "vm",
     "current_process": "functions",
@@ -54,6 +56,7 @@ __all__ = [
     "Parameter",
     "Statistics",
     "Surroundings",
+    "TypeValue",
     "Unit",
     "current_process",
 ]

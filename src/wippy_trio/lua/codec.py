@@ -24,7 +24,7 @@ import msgspec
 from wippy_trio.errors import Error, InvalidError
 from wippy_trio.kernel import Pid
 
-__all__ = ["MAX_DEPTH", "decode", "encode"]
+__all__ = ["MAX_DEPTH", "TypeValue", "decode", "encode"]
 
 MAX_DEPTH: Final = 1000
 """Tables within tables; a value nested deeper is refused on both sides."""
@@ -35,6 +35,29 @@ _INT_MAX: Final = 2**63 - 1
 _REFERENCE: Final = 1
 _ERROR: Final = 2
 _HANDLE: Final = 3
+
+_TYPE: Final = "type"
+"""The class of a handle that is a type value; all other classes are numbers."""
+
+
+class TypeValue:
+    """Stand for a type value of Lua; in Python it can only be handed on.
+
+    Attributes:
+      description: What `wippy_trio.lang.rtypes` describes, the type itself first.
+    """
+
+    __slots__ = ("description",)
+
+    def __init__(self, description: list[Any]) -> None:
+        self.description = description
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        return "type value"
+
 
 HandleOf = Callable[[Any], tuple[Any, Any] | None]
 FindObject = Callable[[Any, Any], Any]
@@ -119,10 +142,18 @@ def _hook(handles: FindObject | None) -> Callable[[int, memoryview], Any]:
             return _error_of(fields)
         if code == _HANDLE:
             pair = msgspec.msgpack.decode(b"\x92" + bytes(data), ext_hook=read)
-            return None if handles is None else handles(*pair)
+            return _object_of(pair, handles)
         raise _LongWay
 
     return read
+
+
+def _object_of(pair: list[Any], handles: FindObject | None) -> Any:
+    """Find what a handle stands for."""
+    class_id, number = pair
+    if class_id == _TYPE and isinstance(number, list):
+        return TypeValue(number)
+    return None if handles is None else handles(class_id, number)
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(ext_hook=_hook(None))
@@ -302,7 +333,11 @@ class _Writer:
         if isinstance(value, Error):
             self.open(value, _error_fields(value), (_ERROR, len(self.out)))
             return
-        pair = None if self.handles is None else self.handles(value)
+        pair: tuple[Any, Any] | None = None
+        if isinstance(value, TypeValue):
+            pair = _TYPE, value.description
+        elif self.handles is not None:
+            pair = self.handles(value)
         if pair is not None:
             self.open(None, ((None, part) for part in pair), (_HANDLE, len(self.out)))
             return
@@ -588,5 +623,4 @@ class _Reader:
             error = _error_of(frame.container)
             self.objects[frame.number] = error
             return error
-        class_id, number = frame.container
-        return None if self.handles is None else self.handles(class_id, number)
+        return _object_of(frame.container, self.handles)

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from wippy_trio.errors import Error
-from wippy_trio.lua.codec import decode, encode
+from wippy_trio.errors import Error, InvalidError
+from wippy_trio.lua.codec import TypeValue, decode, encode
 
 __all__ = ["payload_decode", "payload_encode"]
 
@@ -50,4 +50,6 @@ def _text_keys(value: Any) -> Any:
         return [_text_keys(item) for item in value]
     if isinstance(value, bytes):
         return value.decode("utf-8")
+    if isinstance(value, TypeValue):
+        raise InvalidError("type values cannot be encoded")
     return value

@@ -556,7 +556,9 @@ function ready(node)
         ok = remembered(h, ok, true)
       end
     end
-    h.ok = ok
+    h.ok, node.ok = ok, ok
+    P.charge(2000)
+    return ok
   end
   node.ok = ok
   return ok

@@ -1,7 +1,7 @@
 -- Descriptions of types: flat lists that cross into and out of a VM (lang/rtypes.py).
 --
 -- They come from the host for the types of a chunk, and from other VMs within messages; so
--- nothing in them is believed.
+-- nothing in them is believed. Nothing in here waits: a message may be half written.
 
 local P = ...
 local raw = P.raw
@@ -233,6 +233,5 @@ function G.describe(node)
     list[i] = row_of(queue[i])
     i = i + 1
   end
-  P.charge(i)
   return list
 end

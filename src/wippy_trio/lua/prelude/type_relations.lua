@@ -128,7 +128,7 @@ local function relation(rule)
       row[y] = false
       return false
     end
-    return holds(a, b)
+    return holds(a, b), MOST_PAIRS - left
   end
 end
 G.relation = relation

@@ -66,7 +66,6 @@ local function value_of(node)
   if made then
     return made
   end
-  P.charge(20)
   local key = spelling(node)
   local list = interned[key]
   if not list then
@@ -139,7 +138,7 @@ local function instantiate(node, generic, n, ...)
       end
     end
   end
-  P.charge(50)
+  P.charge(1000)
   return value_of({ tag = "x", generic = node, members = arguments })
 end
 
@@ -167,6 +166,7 @@ local function call_on(self, n, ...)
   elseif n > 1 then
     native_error("type " .. text(node) .. " validation expects 1 value, got " .. n, 2)
   end
+  P.charge(200)
   native_error(E.raised(node, text(node), (...), caller_place()), 0)
 end
 
@@ -194,6 +194,7 @@ local function make_is(self)
     if (node.ok or ready(node))(v) then
       return v, nil
     end
+    P.charge(200)
     return nil, E.failure(node, v)
   end
   raw.rawset(self, IS, is)
@@ -327,13 +328,18 @@ function TYPE.__tostring(self)
   return text(self[NODE])
 end
 
+-- A relation tells what it cost: pairs of types looked at.
+local function worked(holds, pairs_seen)
+  P.charge(20 + 10 * pairs_seen)
+  return holds
+end
+
 function TYPE.__eq(a, b)
   a, b = is_type(a) and a[NODE], is_type(b) and b[NODE]
   if not a or not b then
     return false
   end
-  P.charge(20)
-  return G.equal(a, b)
+  return worked(G.equal(a, b))
 end
 
 local function ordered(a, b)
@@ -342,18 +348,17 @@ local function ordered(a, b)
     local other = x and b or a
     native_error("attempt to compare type with " .. P.type(other), 3)
   end
-  P.charge(20)
   return x, y
 end
 
 function TYPE.__le(a, b)
   local x, y = ordered(a, b)
-  return G.subtype(x, y)
+  return worked(G.subtype(x, y))
 end
 
 function TYPE.__lt(a, b)
   local x, y = ordered(a, b)
-  return G.subtype(x, y) and not G.equal(x, y)
+  return worked(G.subtype(x, y)) and not worked(G.equal(x, y))
 end
 
 -- Leaving and entering the VM --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.expr import plain_float_text
+from wippy_trio.lua import TypeValue
 
 __all__ = ["decode", "encode", "read_whole"]
 
@@ -99,6 +100,8 @@ class _Writer:
             put(_text(str(value)))
         elif isinstance(value, (list, dict)):
             self._table(value, depth)
+        elif isinstance(value, TypeValue):
+            raise InvalidError("type values cannot be encoded")  # types 2.3
         else:
             put("null")
 

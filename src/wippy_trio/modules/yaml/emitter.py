@@ -13,8 +13,9 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wippy_trio.errors import InternalError
+from wippy_trio.errors import InternalError, InvalidError
 from wippy_trio.expr import float_text
+from wippy_trio.lua import TypeValue
 from wippy_trio.modules.yaml.scalars import reads_as_text
 
 if TYPE_CHECKING:
@@ -276,6 +277,8 @@ def _scalar(value: Any, outer: int, inner: int) -> list[str]:
         if math.isinf(value):
             return [".inf" if value > 0 else "-.inf"]
         return [float_text(value)]
+    if isinstance(value, TypeValue):
+        raise InvalidError("type values cannot be encoded")  # types 2.3
     return _text(str(value), outer, inner)  # an error, or a handle
 
 
