@@ -54,7 +54,7 @@ def bare(source: str, **options: str) -> str:
         (r"x = '\xg\u'", "x = 'xgu'"),
         (r'x = [[a\.b]]', r"x = [[a\.b]]"),
         ("x = typeof(y)", "x = __t.typeof(y, 1)"),
-        ("x = typeof(f())", "x = __t.typeof(f(), 0)"),
+        ("x = typeof(f())", "x = __t.typeof(f(), 1)"),
         ("local b: Box<Box<string>> = v", "local b = v"),
         ("local b: Box<string>= v", "local b= v"),
     ],

@@ -1,12 +1,12 @@
 """Types of a chunk as values: what the type library of a virtual machine is told.
 
-A description is a flat list of small lists, so that no depth of nesting is too deep for
-anybody, with names resolved: aliases of the chunk and its inner blocks, type parameters,
-built-in names, types of required modules, which are written into the same list. All
-else happens in the machine (``prelude/type_graph.lua``): applying generics, ``keyof``,
-conditional types, normal forms, texts. Positions in the list count from 1.
+A description is a flat list of small lists, so that nothing is nested too deep for
+anybody, with names resolved: aliases of the chunk and its inner blocks, type
+parameters, built-in names, types of required modules, which are written into the same
+list. All else happens in the machine (``prelude/type_graph.lua``): applying generics,
+``keyof``, conditional types, normal forms, texts. Positions count from 1.
 
-======================================  =================================================
+======================================  ============================================
 ``["p", name]``                         a built-in type
 ``["l", value]``                        a literal
 ``["?", inner]``                        optional
@@ -15,9 +15,9 @@ conditional types, normal forms, texts. Positions in the list count from 1.
 ``["&", members...]``                   intersection
 ``["a", element]``                      array
 ``["m", key, value]``                   map
-``["r", names, types, optional]``       record; ``optional`` has 1 or 0 for each field
+``["r", names, types, optional]``       record; 1 for each field that may be missing
 ``["ro", inner]``                       read-only
-``["f", types, names, rest, results]``  function; 0: no further arguments, results unsaid
+``["f", types, names, rest, results]``  function; 0: no more arguments, nothing said
 ``["i", names, types, parents]``        interface
 ``["b", name, arguments...]``           platform type
 ``["@", inner, validators]``            pairs of validator and argument
@@ -30,7 +30,7 @@ conditional types, normal forms, texts. Positions in the list count from 1.
 ``["[", base, key]``                    field or element of a type
 ``["R", function]``                     what a call of it gives first
 ``["u", name]``                         a name that means nothing
-======================================  =================================================
+======================================  ============================================
 
 Source: types 2, 1.8, 1.9, 4.4.
 """

@@ -31,19 +31,25 @@ Describe = Callable[["ty.Type"], int]
 class Guesser:
     """Tells the types of the expressions of one chunk, as nodes of a description."""
 
-    __slots__ = ("_add", "_describe", "_places")
+    __slots__ = ("_add", "_describe", "_known", "_places")
 
     def __init__(self, places: Places, describe: Describe, add: Add) -> None:
         self._places = places
         self._describe = describe
         self._add = add
+        self._known: dict[int, int] = {}
 
     def guess(self, node: lua.Expression, depth: int = 0) -> int:
         """Give the node of an expression's type; 0 if it cannot be told."""
+        known = self._known.get(id(node))
+        if known is not None:
+            return known
         if depth > _DEPTH:
             return 0
         handler = _HANDLERS.get(node.__class__)
-        return handler(self, node, depth + 1) if handler is not None else 0
+        found = handler(self, node, depth + 1) if handler is not None else 0
+        self._known[id(node)] = found
+        return found
 
     def _primitive(self, name: str) -> int:
         return self._add("p", name)
