@@ -118,8 +118,19 @@ def test_an_error_becomes_an_equal_error() -> None:
     assert copied(Error("x", kind="Odd")).kind == "Odd"
 
 
+def test_a_channel_passes_as_itself_and_copies_what_it_carries_from_then_on() -> None:
+    """More than core M-46, which has nil here; see docs/explanation/channels.md."""
+    channel = Channel[list[int]](1)
+    assert copied({"replies": channel})["replies"] is channel
+    sent = [1]
+    channel.send_nowait(sent)
+    sent.append(2)
+    assert channel.receive_nowait() == ([1], True)
+
+
 @pytest.mark.parametrize(
-    "value", [Channel[int](), print, object(), Colour, (n for n in [1])]
+    "value",
+    [Channel[int](source=lambda: 1), print, object(), Colour, (n for n in [1])],
 )
 def test_what_cannot_be_copied_is_none_and_never_raises(value: object) -> None:
     assert copied(value) is None  # core M-45, M-46, M-47

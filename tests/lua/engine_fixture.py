@@ -42,6 +42,7 @@ class Bench:
             for name, text in programs.items()
         }
         self.strict = False
+        self.in_kernel = False
         self.modules = ("test", "time", "funcs")
         self.limit = 16
         self.denied: set[tuple[str, str]] = set()
@@ -101,6 +102,9 @@ class Bench:
 
     def budget(self, _host: str) -> str:
         return "full"
+
+    def kernel_channels(self, _host: str) -> bool:
+        return self.in_kernel
 
     def lazy(self, _host: str) -> bool:
         return False

@@ -232,3 +232,25 @@ async def test_a_loop_under_pcall_dies(way: str) -> None:
             await trio.lowlevel.checkpoint()
         assert time.perf_counter() - started < 5
         assert b.engine.vm.statistics().processes == 0
+
+
+async def test_exec_of_a_program_that_is_set_aside_while_it_loads() -> None:
+    """Its chunk runs out of its slice: the caller still gets the result (core P-92)."""
+    slow = "local n = 0 for i = 1, 3000000 do n = (n + i) % 7 end "
+    main = """
+    return function()
+      local value = process.exec("app:slow", "app:processes", 5)
+      local _, raised = process.exec("app:slow", "app:processes", "bad")
+      local _, unborn = process.exec("app:broken", "app:processes")
+      return { value, raised:message(), unborn:message() }
+    end
+    """
+    async with bench(
+        {
+            "main": main,
+            "slow": slow + "return function(x) if x == 'bad' then error(x, 0) end"
+            " return x end",
+            "broken": slow + "error('no', 0)",
+        }
+    ) as b:
+        assert await b.value("main") == [5, "bad", "failed to execute script: no"]

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         Supervisor,
     )
     from wippy_trio.kernel.topology import Topology
-    from wippy_trio.kernel.values import Copies, copied
+    from wippy_trio.kernel.values import Copies, Sealed, copied
 
 _HOME = {
     "Body": "process",
@@ -100,6 +100,7 @@ _HOME = {
     "Restart": "supervisor",
     "RestartPolicy": "restart",
     "RestartsExhaustedError": "supervisor",
+    "Sealed": "values",
     "Selected": "selection",
     "SendInterruptedError": "channel",
     "ServiceState": "restart",
@@ -157,6 +158,7 @@ __all__ = [
     "Restart",
     "RestartPolicy",
     "RestartsExhaustedError",
+    "Sealed",
     "Selected",
     "SendInterruptedError",
     "ServiceState",

@@ -244,7 +244,8 @@ class PythonContext:
 
         Source: core M-1 to M-9.
         """
-        values = tuple(copied(value) for value in payload)
+        process = self._process
+        values = tuple(copied(value, by=process) for value in payload)
         self._node.send(destination, topic, values, sender=self.pid)
 
     def spawn(
@@ -264,7 +265,7 @@ class PythonContext:
 
         Source: core section 7.
         """
-        return self.spawn_body(PythonBody(fn, *args, **kwargs))
+        return self.spawn_body(self._body(fn, args, kwargs))
 
     def spawn_linked(
         self,
@@ -273,7 +274,7 @@ class PythonContext:
         **kwargs: P.kwargs,
     ) -> Pid:
         """Start a Python process that shares this one's fate (core S-8)."""
-        return self.spawn_body(PythonBody(fn, *args, **kwargs), link=True)
+        return self.spawn_body(self._body(fn, args, kwargs), link=True)
 
     def spawn_monitored(
         self,
@@ -282,7 +283,16 @@ class PythonContext:
         **kwargs: P.kwargs,
     ) -> Pid:
         """Start a Python process whose end comes as an event (core S-7)."""
-        return self.spawn_body(PythonBody(fn, *args, **kwargs), monitor=True)
+        return self.spawn_body(self._body(fn, args, kwargs), monitor=True)
+
+    def _body(
+        self, fn: Callable[..., Awaitable[Any]], args: Any, kwargs: Any
+    ) -> PythonBody:
+        """Make a body; the channels among its arguments are this process's."""
+        process = self._process
+        passed = [copied(arg, by=process) for arg in args]
+        named = {name: copied(arg, by=process) for name, arg in kwargs.items()}
+        return PythonBody(fn, *passed, **named)
 
     def spawn_body(
         self,

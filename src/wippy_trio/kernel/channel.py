@@ -38,10 +38,13 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from wippy_trio.errors import ConflictError, InvalidError
+from wippy_trio.kernel.values import Passable, Sealed, copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
+
+    from wippy_trio.kernel.process import Process
 
 __all__ = [
     "NOTHING",
@@ -198,8 +201,13 @@ class Case(NamedTuple):
     value: Any = None
 
 
-class Channel(Generic[T]):
+class Channel(Passable, Generic[T]):
     """Pass values between tasks, first in, first out.
+
+    Inside one process values go by reference. A channel that was sent to another
+    process, or given to it as an argument, is *shared*: from then on each value is
+    copied as it is sent, and the channel closes when the process that passed it first
+    has ended.
 
     Args:
       capacity: How many values wait in the buffer before a sender has to; a negative
@@ -218,6 +226,7 @@ class Channel(Generic[T]):
         "_in",
         "_offers",
         "_out",
+        "_shared",
         "_source",
     )
 
@@ -232,6 +241,7 @@ class Channel(Generic[T]):
         self._offers: OrderedDict[Offer, None] = OrderedDict()
         self._source = source
         self._closed = False
+        self._shared = False
 
     def __repr__(self) -> str:
         stats = self.statistics()
@@ -242,6 +252,25 @@ class Channel(Generic[T]):
     def closed(self) -> bool:
         """Whether it is closed; values may still be in the buffer."""
         return self._closed
+
+    @property
+    def shared(self) -> bool:
+        """Whether more than one process may hold it."""
+        return self._shared
+
+    def passed(self, by: Process | None) -> bool:
+        """Share it; the end of the first process that passes it on closes it.
+
+        Returns:
+          False for a channel of a mailbox, which stays with its process.
+        """
+        if self._source is not None:
+            return False
+        if not self._shared:
+            self._shared = True
+            if by is not None:
+                by.own(self)
+        return True
 
     @property
     def wanted(self) -> bool:
@@ -278,11 +307,10 @@ class Channel(Generic[T]):
         Source: core C-3, C-24, C-25.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            self.send_nowait(value)
-        except trio.WouldBlock:
-            pass
-        else:
+        value = self._leaving(value)
+        if self._closed:
+            raise ChannelClosedError("send on closed channel")
+        if self._try_send(value, None):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return True
         outcome = await self._wait(is_send=True, value=value)
@@ -309,7 +337,7 @@ class Channel(Generic[T]):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return received
         value, ok = await self._wait()
-        return value, ok
+        return unsealed(value), ok
 
     def __aiter__(self) -> Self:
         return self
@@ -341,7 +369,7 @@ class Channel(Generic[T]):
         """
         if self._closed:
             raise ChannelClosedError("send on closed channel")
-        if not self._try_send(value, None):
+        if not self._try_send(self._leaving(value), None):
             raise trio.WouldBlock
 
     @enable_ki_protection
@@ -354,7 +382,10 @@ class Channel(Generic[T]):
         outcome = self._try_receive(None)
         if outcome is None:
             raise trio.WouldBlock
-        return outcome.value, outcome.ok
+        return unsealed(outcome.value), outcome.ok
+
+    def _leaving(self, value: T) -> T:
+        return cast("T", copied(value)) if self._shared else value
 
     @enable_ki_protection
     def close(self) -> None:
@@ -378,7 +409,7 @@ class Channel(Generic[T]):
 
     def case_send(self, value: T) -> Case:
         """Make the case of a select that sends a value, fixed now (core C-46)."""
-        return Case(self, is_send=True, value=value)
+        return Case(self, is_send=True, value=self._leaving(value))
 
     def case_receive(self) -> Case:
         """Make the case of a select that receives."""
@@ -393,10 +424,27 @@ class Channel(Generic[T]):
           never ready (core C-40), to receive from a closed, empty one always (C-39).
         """
         if not case.is_send:
-            return self._try_receive(None)
+            outcome = self.take()
+            return outcome and Outcome(unsealed(outcome.value), outcome.ok)
         if self._closed or not self._try_send(case.value, None):
             return None
         return Outcome(case.value, ok=True)
+
+    @enable_ki_protection
+    def take(self) -> Outcome | None:
+        """Receive for an engine: the value in the form in which it was sent."""
+        return self._try_receive(None)
+
+    @enable_ki_protection
+    def give(self, value: Any) -> bool:
+        """Send for an engine, which has copied the value: false if that must wait.
+
+        Raises:
+          ChannelClosedError: The channel is closed.
+        """
+        if self._closed:
+            raise ChannelClosedError("send on closed channel")
+        return self._try_send(value, None)
 
     @enable_ki_protection
     def offer(self, offer: Offer) -> bool:
@@ -506,6 +554,11 @@ class Channel(Generic[T]):
             del self._offers[found]
             found.claim.take()
         return found
+
+
+def unsealed(value: Any) -> Any:
+    """Give a received value in Python's form."""
+    return value.unseal() if isinstance(value, Sealed) else value
 
 
 def interrupted() -> SendInterruptedError:

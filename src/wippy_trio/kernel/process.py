@@ -15,7 +15,9 @@ round to open its nursery never has one.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 import trio
 from trio.lowlevel import Abort, wait_task_rescheduled
@@ -35,6 +37,17 @@ __all__ = ["Body", "Process"]
 
 def _abort(_raise_cancel: Any) -> Abort:
     return Abort.SUCCEEDED
+
+
+class Closable(Protocol):
+    """What a process closes at its end: a channel."""
+
+    def close(self) -> None:
+        """Close it; a second time changes nothing."""
+        ...
+
+
+_order = itertools.count()
 
 
 class Body(Protocol):
@@ -67,6 +80,7 @@ class Process:
 
     __slots__ = (
         "__weakref__",
+        "_channels",
         "_cleanups",
         "_early",
         "body",
@@ -113,6 +127,7 @@ class Process:
         self._early: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] | None
         self._early = None
         self._cleanups: list[Callable[[], None]] | None = None
+        self._channels: WeakValueDictionary[int, Closable] | None = None
 
     @property
     def alive(self) -> bool:
@@ -151,6 +166,15 @@ class Process:
 
         return withdraw
 
+    def own(self, channel: Closable) -> None:
+        """Close a channel at the end of this process, if it still exists then."""
+        if self.exit is not None:
+            channel.close()
+            return
+        if self._channels is None:
+            self._channels = WeakValueDictionary()
+        self._channels[next(_order)] = channel
+
     def end(self, exit: Exit) -> bool:  # noqa: A002 - the field's word
         """End this process; the first caller wins.
 
@@ -165,6 +189,10 @@ class Process:
             for cleanup in reversed(self._cleanups):
                 cleanup()
             self._cleanups = None
+        if self._channels is not None:
+            for channel in list(self._channels.values()):
+                channel.close()
+            self._channels = None
         self._early = None
         self.host.node.ended(self, exit)
         if self.nursery is not None:

@@ -24,7 +24,14 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from wippy_trio.errors import InvalidError
-from wippy_trio.kernel.channel import Case, Channel, Offer, TaskClaim, interrupted
+from wippy_trio.kernel.channel import (
+    Case,
+    Channel,
+    Offer,
+    TaskClaim,
+    interrupted,
+    unsealed,
+)
 from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
@@ -157,7 +164,8 @@ def _complete(claim: TaskClaim, index: int, case: Case, outcome: Outcome) -> Non
     if case.is_send and not outcome.ok:
         claim.wake(_Failed(interrupted()))
     else:
-        claim.wake(Selected(case.channel, outcome.value, outcome.ok, index=index))
+        value = outcome.value if case.is_send else unsealed(outcome.value)
+        claim.wake(Selected(case.channel, value, outcome.ok, index=index))
 
 
 async def _run_case(claim: TaskClaim, index: int, case: WaitCase) -> None:

@@ -11,12 +11,15 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wippy_trio.errors import Error, InvalidError
 from wippy_trio.kernel.pid import Pid
 
-__all__ = ["Copies", "copied"]
+if TYPE_CHECKING:
+    from wippy_trio.kernel.process import Process
+
+__all__ = ["Copies", "Passable", "Sealed", "copied"]
 
 _ATOMS: Final = (
     type(None),
@@ -35,6 +38,26 @@ _ATOMS: Final = (
     uuid.UUID,
 )
 """Immutable: the copy is the value itself."""
+
+
+class Passable:
+    """What several processes may hold at once: it passes as itself, not as a copy."""
+
+    __slots__ = ()
+
+    def passed(self, by: Process | None) -> bool:
+        """Tell whether it may leave a process, and note that it does."""
+        raise NotImplementedError
+
+
+class Sealed:
+    """A value in the form of a foreign engine; whoever receives it opens it."""
+
+    __slots__ = ()
+
+    def unseal(self) -> Any:
+        """Give it as a Python value, a private copy."""
+        raise NotImplementedError
 
 
 class _Refused(enum.Enum):
@@ -60,13 +83,17 @@ class Copies:
         return tuple(copied(value) for value in self._values)
 
 
-def copied(value: Any) -> Any:
+def copied(value: Any, *, by: Process | None = None) -> Any:
     """Copy a value as it leaves its process.
 
     Numbers, text, bytes, pids, dates and enumeration members are themselves; lists,
     tuples, dictionaries and sets are copied deeply, with sharing and cycles inside the
-    value rebuilt; an error becomes an equal error. Anything else is ``None``, and
-    inside a dictionary or a set it is left out.
+    value rebuilt; an error becomes an equal error; a channel passes as itself. Anything
+    else is ``None``, and inside a dictionary or a set it is left out.
+
+    Args:
+      value: What leaves.
+      by: The process that passes it; the channels it passes first close at its end.
 
     Raises:
       InvalidError: The value is nested too deeply.
@@ -76,7 +103,7 @@ def copied(value: Any) -> Any:
     if isinstance(value, _ATOMS):
         return value
     try:
-        copy = _copy(value, {})
+        copy = _copy(value, {}, by)
     except RecursionError:
         raise InvalidError(
             f"cannot copy a {type(value).__name__}: it is nested too deeply"
@@ -84,7 +111,7 @@ def copied(value: Any) -> Any:
     return None if copy is _REFUSED else copy
 
 
-def _copy(value: Any, seen: dict[int, Any]) -> Any:
+def _copy(value: Any, seen: dict[int, Any], by: Process | None) -> Any:
     if isinstance(value, _ATOMS):
         return value
     if id(value) in seen:
@@ -92,22 +119,22 @@ def _copy(value: Any, seen: dict[int, Any]) -> Any:
     copy: Any
     if isinstance(value, list):
         copy = seen[id(value)] = []
-        copy.extend(_item(item, seen) for item in value)
+        copy.extend(_item(item, seen, by) for item in value)
     elif isinstance(value, dict):
         copy = seen[id(value)] = {}
         for key, item in value.items():
-            pair = _copy(key, seen), _copy(item, seen)
+            pair = _copy(key, seen, by), _copy(item, seen, by)
             if _REFUSED not in pair:
                 copy[pair[0]] = pair[1]
     elif isinstance(value, tuple):
-        items = [_item(item, seen) for item in value]
+        items = [_item(item, seen, by) for item in value]
         if id(value) in seen:  # a cycle through one of the items has made it
             return seen[id(value)]
         make = getattr(type(value), "_make", tuple)
         copy = seen[id(value)] = make(items)
     elif isinstance(value, set | frozenset):
         kind = set if isinstance(value, set) else frozenset
-        members = [_copy(item, seen) for item in value]
+        members = [_copy(item, seen, by) for item in value]
         copy = seen[id(value)] = kind(m for m in members if m is not _REFUSED)
     elif isinstance(value, bytearray | memoryview):
         copy = bytes(value)
@@ -116,14 +143,16 @@ def _copy(value: Any, seen: dict[int, Any]) -> Any:
             value.kind,
             value.message,
             retryable=value.retryable,
-            details=_copy(value.details, seen),
+            details=_copy(value.details, seen, by),
             stack=value.stack,
         )
+    elif isinstance(value, Passable):
+        copy = value if value.passed(by) else _REFUSED
     else:
         copy = _REFUSED
     return copy
 
 
-def _item(value: Any, seen: dict[int, Any]) -> Any:
-    copy = _copy(value, seen)
+def _item(value: Any, seen: dict[int, Any], by: Process | None) -> Any:
+    copy = _copy(value, seen, by)
     return None if copy is _REFUSED else copy

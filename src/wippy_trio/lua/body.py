@@ -10,33 +10,20 @@ from typing import TYPE_CHECKING, Any
 from wippy_trio.kernel import Cancel, ExitEvent, LinkDown, Message
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.codec import encode
+from wippy_trio.lua.crossing import LuaValues
 from wippy_trio.lua.vm import VmValue
 
 if TYPE_CHECKING:
     from wippy_trio.errors import Error
     from wippy_trio.kernel import Event, Process
+    from wippy_trio.lua.channels import VmChannels
 
-__all__ = ["LuaBody", "WireValues", "to_bytes"]
+__all__ = ["LuaBody", "to_bytes"]
 
 
 def to_bytes(text: str) -> bytes:
     """Turn a name, topic or id back into the bytes a program used."""
     return text.encode("utf-8", "surrogateescape")
-
-
-class WireValues:
-    """Carry payloads in the wire format until somebody reads them."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def open(self) -> tuple[Any, ...]:
-        """Decode the values."""
-        from wippy_trio.lua.codec import decode  # noqa: PLC0415 - only here
-
-        return decode(self.data)
 
 
 _SCALARS = (bool, float, bytes)
@@ -47,8 +34,9 @@ class LuaBody:
 
     run = None  # the program runs in the VM; its host calls run in the nursery
 
-    def __init__(self, vm: door.VM) -> None:
+    def __init__(self, vm: door.VM, channels: VmChannels) -> None:
         self.vm = vm
+        self.channels = channels
         self.reporting: int | None = None
         self._last_error: tuple[Error, bytes] | None = None
 
@@ -58,6 +46,7 @@ class LuaBody:
     def drop(self, process: Process) -> None:
         """Have the VM forget the process, unless the news came from there."""
         number = process.pid.number
+        self.channels.withdraw(number)
         if number != self.reporting:
             assert process.exit is not None
             error = process.exit.error
@@ -79,9 +68,7 @@ class LuaBody:
             self._exit(number, event)
         elif isinstance(event, Message):
             values = event.values
-            data = (
-                values.data if isinstance(values, WireValues) else encode(event.open())
-            )
+            data = self._wire(values)
             sender = b"" if event.sender is None else str(event.sender).encode()
             vm.post(door.MESSAGE, number, to_bytes(event.topic), sender, data)
         elif isinstance(event, LinkDown):
@@ -101,6 +88,13 @@ class LuaBody:
                 to_bytes(event.reason),
             )
 
+    def _wire(self, values: Any) -> bytes:
+        """Give the values of a message in the form for the VM."""
+        if isinstance(values, LuaValues):
+            return values.wire(self.channels.number)
+        opened = values if isinstance(values, tuple) else values.open()
+        return encode(opened, handles=self.channels.handle_of)
+
     def _exit(self, number: int, event: ExitEvent) -> None:
         ended, at = event.exit, event.at
         sender = to_bytes(str(ended.pid))
@@ -113,7 +107,8 @@ class LuaBody:
             if key is not None:
                 self.vm.post(door.EXIT_KEPT, number, sender, at, key)
             else:
-                self.vm.post(door.EXIT_WIRE, number, sender, at, value.wire())
+                wire = value.wire(self.channels.number)
+                self.vm.post(door.EXIT_WIRE, number, sender, at, wire)
         elif value is None or isinstance(value, _SCALARS):
             self.vm.post(door.EXIT_VALUE, number, sender, at, value)
         elif type(value) is str:
@@ -121,4 +116,5 @@ class LuaBody:
         elif type(value) is int and -(2**63) <= value < 2**63:
             self.vm.post(door.EXIT_VALUE, number, sender, at, value)
         else:
-            self.vm.post(door.EXIT_WIRE, number, sender, at, encode([value]))
+            wire = self._wire((ended.value,))
+            self.vm.post(door.EXIT_WIRE, number, sender, at, wire)

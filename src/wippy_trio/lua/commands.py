@@ -15,10 +15,11 @@ import trio
 
 from wippy_trio.duration import parse_nanoseconds
 from wippy_trio.errors import Error, InternalError, InvalidError, NotFoundError
-from wippy_trio.kernel import Context, Pid
+from wippy_trio.kernel import Channel, Context, Pid
 from wippy_trio.logs import get_logger
-from wippy_trio.lua.body import WireValues, to_bytes
+from wippy_trio.lua.body import to_bytes
 from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.crossing import HANDLE_CLASS
 from wippy_trio.lua.functions import (
     MisuseError,
     describe_function,
@@ -151,9 +152,12 @@ class Commands:
             "parse_duration",
             "module",
             "class_",
+            "kernel_channels",
         )
         for name in names:
             plain[name.rstrip("_")] = protect(getattr(self, name))
+        for name, command in self.engine.channels.commands().items():
+            plain[name] = protect(command)
         return plain
 
     # -- time ----------------------------------------------------------------------
@@ -329,6 +333,10 @@ class Commands:
         process.entry = unit.id
         return True, unit.key
 
+    def kernel_channels(self, number: int) -> bool:
+        process = self._process(number)
+        return self.engine.surroundings.kernel_channels(process.pid.host)
+
     def set_upgradable(self, number: int, value: bool) -> None:
         (self.engine.upgradable.add if value else self.engine.upgradable.discard)(
             number
@@ -347,7 +355,8 @@ class Commands:
     ) -> tuple[Any, ...]:
         pid = Pid.parse(text(target))
         origin = Pid.parse(text(sender)) if sender else None
-        self.node.send(pid, text(topic), WireValues(wire), sender=origin)
+        values = self.engine.channels.sealed(wire)
+        self.node.send(pid, text(topic), values, sender=origin)
         return True, True
 
     def allowed(self, number: int, action: bytes, resource: bytes) -> bool:
@@ -465,8 +474,10 @@ class Commands:
         """Make a class known before a module names it."""
         self._describe_class(handle)
 
-    def handle_of(self, value: Any) -> tuple[int, int] | None:
+    def handle_of(self, value: Any) -> tuple[Any, int] | None:
         """Give the numbers of the handle for an object, if its class is known."""
+        if isinstance(value, Channel):
+            return self.engine.channels.handle_of(value)
         for cls in type(value).__mro__:
             key = self._classes.get(cls)
             if key is not None:
@@ -485,12 +496,14 @@ class Commands:
         self.owned.setdefault(owner, set()).add(number)
         return key, number
 
-    def find_object(self, _key: int, number: int) -> Any:
-        """Give the object of a handle.
+    def find_object(self, key: Any, number: int) -> Any:
+        """Give the object of a handle, or a channel.
 
         Raises:
           InvalidError: It was released.
         """
+        if key == HANDLE_CLASS:
+            return self.engine.channels.table.find(key, number)
         try:
             return self.objects[number][1]
         except KeyError:

@@ -26,9 +26,11 @@ from wippy_trio.kernel import EMPTY_CONTEXT, Exit
 from wippy_trio.logs import get_logger
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.body import LuaBody, to_bytes
+from wippy_trio.lua.channels import VmChannels
 from wippy_trio.lua.chunks import Chunks
 from wippy_trio.lua.codec import decode, encode
 from wippy_trio.lua.commands import Commands, failure_of
+from wippy_trio.lua.crossing import KernelChannels
 from wippy_trio.lua.functions import running_process
 from wippy_trio.lua.type_pools import TypePools
 from wippy_trio.lua.units import Units
@@ -47,6 +49,7 @@ log = get_logger(__name__)
 
 # Outbound entries; prelude/life.lua has the other side.
 EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT, FORGOTTEN = 1, 2, 4, 5, 6, 7, 8, 9
+RELEASED = 10
 
 SLICE = 0.003
 """Seconds a step may run before Trio's other tasks get a turn."""
@@ -59,7 +62,7 @@ class _Pending:
 
     def __init__(self) -> None:
         self.event = trio.Event()
-        self.value: bytes | None = None
+        self.value: tuple[Any, ...] | None = None
         self.error: Error | None = None
 
 
@@ -76,6 +79,7 @@ class Engine:
         memory_limit: int = 0,
         slice_seconds: float = SLICE,
         slice_clock: Callable[[], float] | None = None,
+        channel_table: KernelChannels | None = None,
     ) -> None:
         """Open the VM; `run` drives it.
 
@@ -88,6 +92,7 @@ class Engine:
           slice_seconds: How long a step may run.
           slice_clock: What a slice is measured with; the performance counter if not
             given. Seeded runs count instead.
+          channel_table: The channels of the node that Lua programs know.
         """
         self.node = node
         self.surroundings = surroundings
@@ -97,13 +102,14 @@ class Engine:
         self.chunks = Chunks(lua_version=lua_version)
         self.units = Units(surroundings, self.chunks)
         self.types = TypePools(self.units, self.chunks)
+        self.channels = VmChannels(node, channel_table or KernelChannels())
         self.commands = Commands(self)
         self._vm_options: dict[str, Any] = {
             "seed": seed,
             "memory_limit": memory_limit,
         }
         self.vm = self._open_vm()
-        self.body = LuaBody(self.vm)
+        self.body = LuaBody(self.vm, self.channels)
         self.detached: dict[int, Process] = {}
         self.upgradable: set[int] = set()
         self.call_contexts: dict[int, Context] = {}
@@ -118,6 +124,8 @@ class Engine:
     def _open_vm(self) -> VM:
         vm = VM(self.lua_version, self.commands.table(), **self._vm_options)
         vm.wake = self._wake
+        vm.sealed = self.channels.sealed
+        self.channels.vm = vm
         return vm
 
     def budget(self, host: str) -> str:
@@ -213,12 +221,14 @@ class Engine:
                 process = self.detached.pop(entries[i + 1], None)
                 if process is not None:
                     self.forget(process)
+            elif op == RELEASED:
+                self.channels.release(entries[i + 1], entries[i + 2])
             elif op == FREED:
                 self.commands.freed(decode(entries[i + 1])[0])
 
     @staticmethod
     def _settle(
-        pending: _Pending | None, value: bytes | None, error: Error | None
+        pending: _Pending | None, value: tuple[Any, ...] | None, error: Error | None
     ) -> None:
         if pending is not None:
             pending.value, pending.error = value, error
@@ -282,8 +292,9 @@ class Engine:
             return
         log.error("vm.failed", error=str(error), exc_info=error)
         old, old_body = self.vm, self.body
+        self.channels.lost()
         self.vm = self._open_vm()
-        self.body = LuaBody(self.vm)
+        self.body = LuaBody(self.vm, self.channels)
         old.wake = lambda: None
         failure = InternalError(f"vm failed: {error}", retryable=True)
         for process in list(self.node.processes.values()):
@@ -418,9 +429,7 @@ class Engine:
                 self.vm.post(door.CANCEL_CALL, ticket)
         if pending.error is not None:
             raise pending.error
-        assert pending.value is not None
-        values = decode(pending.value, handles=self.commands.find_object)
-        return values[0] if values else None
+        return pending.value[0] if pending.value else None
 
     def _result(self, ticket: int, tag: int, wire: bytes) -> None:
         pending = self._calls.pop(ticket, None)
@@ -429,7 +438,13 @@ class Engine:
         if tag == 2:
             self._settle(pending, None, decode(wire)[0])
         else:
-            self._settle(pending, wire, None)
+            # Read now: the VM may forget its handles after this step.
+            try:
+                values = decode(wire, handles=self.commands.find_object)
+            except Error as error:
+                self._settle(pending, None, error)
+            else:
+                self._settle(pending, values, None)
 
     # -- calls that somebody else carries out ------------------------------------------
 

@@ -50,6 +50,7 @@ PRELUDE = (
     "type_descriptions",
     "type_checks",
     "type_errors",
+    "abroad",
     "types",
     "base",
     "step",

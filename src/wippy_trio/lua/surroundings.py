@@ -59,6 +59,10 @@ class Surroundings(CodeSource, Protocol):
         """Tell the kind of budget checks for programs of a host."""
         ...
 
+    def kernel_channels(self, host: str) -> bool:
+        """Tell whether channels of programs of a host are the kernel's."""
+        ...
+
     def lazy(self, host: str) -> bool:
         """Tell whether processes of a host open their nursery on demand."""
         ...

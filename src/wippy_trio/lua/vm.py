@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.codec import encode
 from wippy_trio.lua.sandbox import make_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from wippy_trio.lua.crossing import LuaValues
 
 __all__ = ["VM", "Statistics", "VmValue"]
 
@@ -23,6 +25,7 @@ __all__ = ["VM", "Statistics", "VmValue"]
 ANSWER, MESSAGE, EXIT_VALUE, EXIT_KEPT, EXIT_WIRE, EXIT_ERROR = 1, 2, 3, 4, 5, 6
 LINK_DOWN, CANCEL, DROP, BIRTH, TOPIC, RELEASE = 7, 8, 9, 10, 11, 12
 CALL, CANCEL_CALL, REMOTE_ANSWER, FORGET, OPTIONS = 13, 14, 15, 16, 17
+CHANNEL = 18
 
 MOST_ENTRIES = 8000
 MOST_BIRTHS = 200
@@ -50,26 +53,29 @@ class Statistics:
 class VmValue:
     """Stand for a result that stays in its VM until somebody outside wants it."""
 
-    __slots__ = ("_key", "_values", "_vm")
+    __slots__ = ("_key", "_sealed", "_vm")
 
     def __init__(self, vm: VM, key: int) -> None:
         self._vm = vm
         self._key = key
-        self._values: tuple[Any, ...] | None = None
+        self._sealed: LuaValues | None = None
 
     def key_for(self, vm: VM) -> int | None:
         """Give the key, if the value lives in that VM."""
         return self._key if vm is self._vm else None
 
-    def wire(self) -> bytes:
-        """Give the value in the wire format."""
-        return self._vm.fetch(self._key)
+    def _fetched(self) -> LuaValues:
+        if self._sealed is None:
+            self._sealed = self._vm.sealed(self._vm.fetch(self._key))
+        return self._sealed
+
+    def wire(self, vm: int) -> bytes:
+        """Give the value in the wire format, for a VM."""
+        return self._fetched().wire(vm)
 
     def open(self) -> tuple[Any, ...]:
         """Give the value as a Python value, in a tuple."""
-        if self._values is None:
-            self._values = decode(self.wire())
-        return self._values
+        return self._fetched().open()
 
     def __del__(self) -> None:
         self._vm.post(RELEASE, self._key)
@@ -104,6 +110,7 @@ class VM:
         self.inbound: list[Any] = []
         self.births: list[tuple[int, int, bytes]] = []
         self.wake: Callable[[], None] = lambda: None
+        self.sealed: Callable[[bytes], LuaValues]
         self.stepping = False
         self._apply_limit()
 

@@ -74,6 +74,11 @@ class EngineSurroundings:
         options = self.runtime.host_options.get(host)
         return options is not None and options["nursery"] == "on_demand"
 
+    def kernel_channels(self, host: str) -> bool:
+        """Tell whether channels of programs of a host are the kernel's."""
+        options = self.runtime.host_options.get(host)
+        return options is not None and options["channels"] == "kernel"
+
     # -- functions ---------------------------------------------------------------------
 
     def function(self, id: str) -> FunctionTarget:  # noqa: A002

@@ -89,7 +89,8 @@ def read_host_options(entry: Entry) -> dict[str, Any]:
 
     ``workers``, ``queue_size`` and ``local_queue_size`` are hints. Ours are
     ``budget`` (``full``, ``loops``, ``off``) and ``nursery`` (``eager``,
-    ``on_demand``). ``isolation`` and ``channels`` have one value each so far.
+    ``on_demand``) and ``channels`` (``vm``, ``kernel``). ``isolation`` has one value
+    so far.
 
     Raises:
       InvalidError: A value of the wrong type or range.
@@ -109,15 +110,12 @@ def read_host_options(entry: Entry) -> dict[str, Any]:
             raise InvalidError(
                 f"host.{field}: wanted a number above 0, got {host[field]!r}"
             )
-    for field, value in (("isolation", "vm"), ("channels", "kernel")):
-        if host.get(field) == value:
-            raise UnavailableError(
-                f"host.{field}: {value} is not available in this version"
-            )
+    if host.get("isolation") == "vm":
+        raise UnavailableError("host.isolation: vm is not available in this version")
     options: dict[str, Any] = {}
     for field, allowed in (
         ("isolation", ("shared",)),
-        ("channels", ("vm",)),
+        ("channels", ("vm", "kernel")),
         ("budget", ("full", "loops", "off")),
         ("nursery", ("eager", "on_demand")),
     ):

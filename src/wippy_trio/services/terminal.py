@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wippy_trio.sdk import EntryKind, read_lifecycle
-from wippy_trio.services.process_host import HostService
+from wippy_trio.services.process_host import HostService, read_host_options
 
 if TYPE_CHECKING:
     from wippy_trio.registry import Entry
@@ -21,6 +21,7 @@ class TerminalHost(EntryKind):
     async def create(self, entry: Entry) -> None:
         """Register the host as a service."""
         lifecycle = read_lifecycle(entry)
+        self.runtime.host_options[entry.id] = read_host_options(entry)
         self.runtime.node.host(entry.id)
         service = HostService(self.runtime, entry.id, lifecycle.stop_timeout)
         self.runtime.supervisor.register(entry.id, service, lifecycle)
@@ -29,3 +30,4 @@ class TerminalHost(EntryKind):
         """Stop the host and forget it."""
         await self.runtime.supervisor.unregister(entry.id)
         self.runtime.node.hosts.pop(entry.id, None)
+        self.runtime.host_options.pop(entry.id, None)

@@ -12,6 +12,10 @@
 -- from a mailbox: `st.source` is a function that is asked for the next value when a receiver
 -- finds the buffer empty, and after a receive has made room.
 
+-- A channel that other processes hold, too, is *abroad*: `st.abroad` is set, and its handle has
+-- another metatable, so that its methods are those of abroad.lua. A task that waits there as
+-- well has a claim, which whoever would wake it takes first.
+
 local P = ...
 local raw = P.raw
 local rawtype, rawnext, rawmt, setrawmt =
@@ -24,7 +28,12 @@ local methods, case_events = {}, {}
 local CHANNEL = P.class("channel", methods)
 local CASE_CLASS = P.class("case", {}, case_events)
 P.CHANNEL = CHANNEL
-P.channels = { STATE = STATE }
+
+-- What abroad.lua shares with this file. `methods_of`: metatable of a channel -> its methods.
+local channels = { STATE = STATE, CASE = CASE, CASE_CLASS = CASE_CLASS, methods = methods,
+  methods_of = { [CHANNEL] = methods } }
+P.channels = channels
+local methods_of = channels.methods_of
 
 function CHANNEL.__tostring(self)
   return P.plain_text_of("channel", self)
@@ -89,7 +98,7 @@ local function take_receiver(st)
     else
       st.rt, st.rc = nil, nil
     end
-    if task.seq == seq then
+    if task.seq == seq and (not task.claim or P.take_claimed(task)) then
       return task, case
     end
     task = st.rt
@@ -122,38 +131,46 @@ local function take_sender(st)
     else
       st.st, st.sv, st.sc = nil, nil, nil
     end
-    if task.seq == seq then
+    if task.seq == seq and (not task.claim or P.take_claimed(task)) then
       return task, v, case
     end
     task = st.st
   end
 end
 
--- Whether a live receiver waits; stale ones at the front are dropped.
-local function has_receiver(st)
-  local task = st.rt
-  while task do
-    if task.seq == st.rs then
-      return true
+-- Call `f` with the value of each waiting sender and put what it returns in the place.
+function channels.each_sender(st, f)
+  if st.st then
+    st.sv = f(st.sv)
+    local q = st.sq
+    for i = q and q.h or 1, q and q.t - 1 or 0, 4 do
+      q[i + 2] = f(q[i + 2])
     end
-    local q = st.rq
-    if not q then
-      st.rt, st.rc = nil, nil
-      return false
-    end
-    local h = q.h
-    st.rt, st.rs, st.rc = q[h], q[h + 1], q[h + 3]
-    q[h], q[h + 1], q[h + 2], q[h + 3] = nil, nil, nil, nil
-    if h + 4 == q.t then
-      st.rq = nil
-    else
-      q.h = h + 4
-    end
-    task = st.rt
   end
-  return false
 end
-P.has_receiver = has_receiver
+
+-- Take everybody who waits out of the queues, in order, receivers first.
+function channels.take_waiters(st)
+  local list, n = {}, 0
+  local function add(task, seq, value, case, send)
+    if task and task.seq == seq then
+      n = n + 1
+      list[n] = { task = task, seq = seq, value = value, case = case, send = send }
+    end
+  end
+  local q = st.rq
+  add(st.rt, st.rs, nil, st.rc, false)
+  for i = q and q.h or 1, q and q.t - 1 or 0, 4 do
+    add(q[i], q[i + 1], nil, q[i + 3], false)
+  end
+  q = st.sq
+  add(st.st, st.ss, st.sv, st.sc, true)
+  for i = q and q.h or 1, q and q.t - 1 or 0, 4 do
+    add(q[i], q[i + 1], q[i + 2], q[i + 3], true)
+  end
+  st.rt, st.rc, st.rq, st.st, st.sv, st.sc, st.sq = nil, nil, nil, nil, nil, nil, nil
+  return list
+end
 
 -- The state ------------------------------------------------------------------------------------
 
@@ -166,7 +183,13 @@ local function new_channel(cap)
   st.handle = ch
   return ch, st
 end
-P.new_channel = new_channel
+
+-- A channel of the runtime: a mailbox, a timer, a future. It stays with its process.
+function P.new_channel(cap)
+  local ch, st = new_channel(cap)
+  st.system = true
+  return ch, st
+end
 
 local function buffer(st, v)
   local buf = st.buf
@@ -272,22 +295,25 @@ P.close_channel = close
 
 -- Methods --------------------------------------------------------------------------------------
 
-local function state_of(ch)
-  if rawtype(ch) ~= "table" or rawmt(ch) ~= CHANNEL then
+-- The state of any channel, local or abroad.
+function P.channel_state(ch)
+  if rawtype(ch) ~= "table" or not methods_of[rawmt(ch)] then
     error("channel expected, got " .. P.type(ch), 3)
   end
   return ch[STATE]
 end
-P.channel_state = state_of
 
-function methods.send(ch, v)
-  local st = state_of(ch)
-  if st.closed then
-    error("send on closed channel", 2)
+-- A method was called with something that is no channel of its class: do what it is for that.
+local function elsewhere(name, ch, v)
+  local its = rawtype(ch) == "table" and methods_of[rawmt(ch)]
+  if not its then
+    error("channel expected, got " .. P.type(ch), 2)
   end
-  if offer(st, v) then
-    return true
-  end
+  return its[name](ch, v)
+end
+channels.elsewhere = elsewhere
+
+local function wait_send(st, v)
   local task = P.current
   may_wait(task, "channel:send")
   task.seq = task.seq + 1
@@ -299,8 +325,21 @@ function methods.send(ch, v)
   return nil, err
 end
 
-function methods.receive(ch)
-  local st = state_of(ch)
+function methods.send(ch, v)
+  if rawmt(ch) ~= CHANNEL then
+    return elsewhere("send", ch, v)
+  end
+  local st = ch[STATE]
+  if st.closed then
+    error("send on closed channel", 2)
+  end
+  if offer(st, v) then
+    return true
+  end
+  return wait_send(st, v)
+end
+
+local function receive(st)
   local ready, v, ok = poll(st)
   if ready then
     return v, ok
@@ -313,10 +352,16 @@ function methods.receive(ch)
   return v, ok
 end
 
-function methods.close(ch)
-  local st = state_of(ch)
-  if close(st) then
-    -- The woken run before the closer goes on (C-26), where the closer can wait.
+function methods.receive(ch)
+  if rawmt(ch) ~= CHANNEL then
+    return elsewhere("receive", ch)
+  end
+  return receive(ch[STATE])
+end
+
+-- After a close: the woken run before the closer goes on (C-26), where the closer can wait.
+local function behind_woken(woken)
+  if woken then
     local task = P.current
     if task and not task.chunk and not task.pinned and raw.coroutine.isyieldable() then
       push(task)
@@ -325,8 +370,15 @@ function methods.close(ch)
   end
 end
 
+function methods.close(ch)
+  if rawmt(ch) ~= CHANNEL then
+    return elsewhere("close", ch)
+  end
+  behind_woken(close(ch[STATE]))
+end
+
 function methods.case_receive(ch)
-  local st = state_of(ch)
+  local st = P.channel_state(ch)
   local case = st.case
   if not case then
     case = setrawmt({ [CASE] = { ch = ch, st = st } }, CASE_CLASS)
@@ -336,8 +388,13 @@ function methods.case_receive(ch)
 end
 
 function methods.case_send(ch, v)
-  return setrawmt({ [CASE] = { ch = ch, st = state_of(ch), send = true, v = v } }, CASE_CLASS)
+  if rawmt(ch) ~= CHANNEL then
+    return elsewhere("case_send", ch, v)
+  end
+  return setrawmt({ [CASE] = { ch = ch, st = ch[STATE], send = true, v = v } }, CASE_CLASS)
 end
+
+channels.wait_send, channels.receive, channels.behind_woken = wait_send, receive, behind_woken
 
 -- Select ---------------------------------------------------------------------------------------
 
@@ -407,9 +464,16 @@ local function select_(cases, default)
   end
   local list, n, wants_default = gather(cases)
   wants_default = wants_default or default == true
+  local abroad = false
   for i = 1, n do
     local case = list[i]
-    local done, v, ok = try(case)
+    local done, v, ok
+    if case.st.abroad then
+      abroad = true
+      done, v, ok = channels.try_abroad(case)
+    else
+      done, v, ok = try(case)
+    end
     if done then
       return result(case, v, ok)
     end
@@ -419,16 +483,21 @@ local function select_(cases, default)
   end
   local task = P.current
   may_wait(task, "channel.select")
-  task.seq = task.seq + 1
+  task.seq, task.cases = task.seq + 1, list
   local parked = false
+  if abroad then
+    channels.claim_abroad(task, list, n)
+  end
   for i = 1, n do
     local case = list[i]
     local st = case.st
-    if not case.send then
+    if st.kernel then
+      parked = true
+    elseif not case.send then
       add_receiver(st, task, case)
       parked = true
     elseif not st.closed then
-      add_sender(st, task, case.v, case)
+      add_sender(st, task, st.abroad and P.copy(case.carried) or case.v, case)
       parked = true
     end
   end
@@ -436,6 +505,7 @@ local function select_(cases, default)
     P.watch_for_deadlock(task)
   end
   local v, ok, case = park(task)
+  task.cases = nil
   return result(case, v, ok)
 end
 
@@ -449,12 +519,21 @@ local function new(size)
     end
     cap = number > 0 and floor(number) or 0
   end
+  local proc = P.current.proc
+  local in_kernel = proc.kernel_channels
+  if in_kernel == nil then
+    in_kernel = P.host.kernel_channels(proc.n) == true
+    proc.kernel_channels = in_kernel
+  end
+  if in_kernel then
+    return P.new_kernel_channel(cap, proc)
+  end
   return (new_channel(cap))
 end
 
 P.channel = { new = new, select = select_ }
-P.channels.add_receiver, P.channels.take_receiver = add_receiver, take_receiver
-P.channels.poll, P.channels.buffer = poll, buffer
+channels.add_receiver, channels.add_sender = add_receiver, add_sender
+channels.take_receiver, channels.poll, channels.buffer = take_receiver, poll, buffer
 
 function P.plain_text_of(name, v)
   return raw.format("%s: 0x%08x", name, P.object_number(v))
@@ -463,7 +542,7 @@ end
 -- A subscription channel: `source(st, wanted)` moves what waits in a mailbox into the
 -- buffer, or hands over one value if `wanted`.
 function P.new_source_channel(cap, source)
-  local ch, st = new_channel(cap)
+  local ch, st = P.new_channel(cap)
   st.source = source
   return ch, st
 end

@@ -164,7 +164,8 @@ function P.call_from_host(id, ticket, parent, overrides, args)
     if err then
       P.emit(P.OUT.RESULT, ticket, 2, P.pack(1, err), nil)
     else
-      P.emit(P.OUT.RESULT, ticket, 1, P.pack(1, value), nil)
+      local wire = P.pack_passing(1, value)
+      P.emit(P.OUT.RESULT, ticket, 1, wire, nil)
     end
   end
   P.host_calls[ticket] = call
@@ -231,8 +232,8 @@ local function begin(task, id, call, spec)
     submit(pool, call)
   else
     -- A process as a function, or a function that another engine runs: the host knows.
-    call.remote = host.call_remote(me.n, id, call.overrides, P.pack(call.args.n,
-      unpack(call.args, 1, call.args.n)))
+    local wire = P.pack_passing(call.args.n, unpack(call.args, 1, call.args.n))
+    call.remote = host.call_remote(me.n, id, call.overrides, wire)
     P.remote_calls[call.remote] = call
   end
   return true

@@ -37,7 +37,7 @@ function P.take_out()
 end
 
 local OUT = { EXIT = 1, CALL = 2, SEND = 3, NURSE = 4, UNBORN = 5, BORN = 6, FREED = 7,
-  RESULT = 8, FORGOTTEN = 9 }
+  RESULT = 8, FORGOTTEN = 9, RELEASED = 10 }
 P.OUT = OUT
 local EXIT_VALUE, EXIT_KEPT, EXIT_ERROR, EXIT_TERMINATED, EXIT_LINKED = 0, 1, 2, 3, 4
 
@@ -504,6 +504,8 @@ function P.returned(proc, value, second)
   local detached = call and call.pool and detach(proc)
   if not detached then
     P.drop(proc)
+  elseif proc.shared then
+    P.close_shared(proc)
   end
   if call then
     P.call_over(proc, call, value, nil, true)
@@ -576,6 +578,12 @@ end
 function P.upgrade(proc, unit_key, args)
   local rest, events, arrivals = P.unread(proc)
   P.forget_tasks(proc)
+  if proc.shared then
+    P.close_shared(proc)
+  end
+  if proc.claims then
+    P.withdraw_claims(proc)
+  end
   proc.subs, proc.inbox, proc.at, proc.counts, proc.calls = nil, nil, nil, nil, nil
   proc.rest, proc.arrivals = rest, arrivals
   if events then

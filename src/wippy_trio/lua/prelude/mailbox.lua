@@ -442,6 +442,11 @@ function P.subscribe(topic, ch)
   local st = P.channel_state(ch)
   local proc = P.current.proc
   local old
+  if st.private then
+    P.bring_home(ch, st)
+  elseif st.abroad then
+    return P.fail(P.errors.INVALID, "a channel that other processes hold cannot be subscribed")
+  end
   if topic == INBOX then
     old = proc.inbox
   else

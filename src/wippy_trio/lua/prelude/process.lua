@@ -87,14 +87,15 @@ local function post(text, proc, topic, from, n, v)
   if P.ended[text] then
     return nil, P.error_new("process not found", K.NOT_FOUND, false)
   end
-  local wire
+  local wire, pins
   if n == 1 then
-    wire = P.pack(1, v)
+    wire, pins = P.pack_passing(1, v)
   elseif n == 0 then
     wire = P.pack(0)
   else
-    wire = P.pack(n, raw.table.unpack(v, 1, n))
+    wire, pins = P.pack_passing(n, raw.table.unpack(v, 1, n))
   end
+  P.pin_channels(pins)
   return pair(host.send(from, text, topic, wire))
 end
 P.post = post

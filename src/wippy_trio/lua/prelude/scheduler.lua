@@ -542,4 +542,10 @@ function P.drop(proc)
     proc.callees = nil
     P.cancel_callees(proc, calls)
   end
+  if proc.shared then
+    P.close_shared(proc)
+  end
+  if proc.claims then
+    P.withdraw_claims(proc)
+  end
 end

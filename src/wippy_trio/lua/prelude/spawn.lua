@@ -60,13 +60,14 @@ local function spawn(task, id, host_id, flags, builder, args)
     return nil, P.host_error(n, text, unit_key, guard)
   end
   local proc, err = P.birth(n, text, unit_key, guard, args, task)
-  if proc then
-    if builder and builder.name then
-      proc.named = true
-    end
-    return text, nil
-  elseif proc == nil then
+  if proc == nil then
     return nil, err
+  end
+  if builder and builder.name then
+    by_text[text].named = true
+  end
+  if proc then
+    return text, nil
   end
   return park(task)
 end

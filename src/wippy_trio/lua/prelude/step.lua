@@ -152,6 +152,7 @@ local IN = {
     end
   end,
 
+  P.channel_answer, -- 18: claim, index, ok, value
 }
 
 local function finish_upgrades()
@@ -185,6 +186,7 @@ local function give(state)
   else
     P.report_newborn()
     P.report_freed()
+    P.report_channels()
     batch, n = P.take_out()
     kept_at = 1
   end
@@ -272,5 +274,7 @@ end
 
 -- A kept result in the wire format.
 function P.fetch(key)
-  return pack(1, P.results[key])
+  local wire, pins = P.pack_passing(1, P.results[key])
+  P.pin_channels(pins)
+  return wire
 end

@@ -326,8 +326,22 @@ function put(v, n, depth, kind)
   return n
 end
 
--- Write n values as one message.
-function P.pack(n, ...)
+-- Handles that pass to another process only in what is sent to one (channels): whether this
+-- message is, and the numbers of those that were met.
+local passing, pins = false, nil
+
+-- Whether the message being written goes to another process.
+function P.is_passing()
+  return passing
+end
+
+-- A packer wrote the number of a handle that passes.
+function P.pin(number)
+  pins = pins or {}
+  pins[#pins + 1] = number
+end
+
+local function write(n, ...)
   local a, b = ...
   opened, seen, root = 0, nil, nil
   opaque, next_opaque = next_opaque, nil
@@ -336,7 +350,7 @@ function P.pack(n, ...)
     out[1] = "\x91"
     pieces = put(a, 1, 0)
   elseif n == 0 then
-    return "\x90"
+    return "\x90", 0
   else
     if n < 16 then
       out[1] = FIXARRAY[n]
@@ -356,10 +370,17 @@ function P.pack(n, ...)
   end
   local bytes = concat(out, "", 1, pieces)
   seen, root = nil, nil
+  if pieces > 4000 then
+    out = {}
+  end
+  return bytes, pieces
+end
+
+-- Write n values as one message.
+function P.pack(n, ...)
+  passing = false
+  local bytes, pieces = write(n, ...)
   if pieces > 200 then
-    if pieces > 4000 then
-      out = {}
-    end
     P.charge(pieces)
   end
   return bytes
@@ -369,6 +390,34 @@ end
 function P.pack_whole(mode, n, ...)
   next_opaque = mode
   return P.pack(n, ...)
+end
+
+-- Write n values that pass to another process, with the channels among them: the message, and
+-- the list of their numbers, if there are any.
+function P.pack_passing(n, ...)
+  passing, pins = true, nil
+  local bytes, pieces = write(n, ...)
+  local met = pins
+  passing, pins = false, nil
+  if pieces > 200 then
+    P.charge(pieces)
+  end
+  return bytes, met
+end
+
+-- The same for one value while another message is being written, by a packer. The caller sees
+-- to it that nothing is charged, for that could set the task aside.
+function P.pack_within(v)
+  local kept_out, kept_opened, kept_seen, kept_root, kept_number, kept_passing, kept_pins =
+    out, opened, seen, root, root_number, passing, pins
+  out = {}
+  local ok, bytes, met = raw.pcall(P.pack_passing, 1, v)
+  out, opened, seen, root, root_number, passing, pins =
+    kept_out, kept_opened, kept_seen, kept_root, kept_number, kept_passing, kept_pins
+  if not ok then
+    raw.error(bytes, 0)
+  end
+  return bytes, met
 end
 
 -- Reading -----------------------------------------------------------------------------------------
