@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine, lang
+from benchmarks import engine, http, lang
 
-BENCHMARKS = {"engine": engine.main, "lang": lang.main}
+BENCHMARKS = {"engine": engine.main, "http": http.main, "lang": lang.main}
 
 
 def main(names: list[str]) -> int:

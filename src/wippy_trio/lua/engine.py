@@ -410,15 +410,14 @@ class Engine:
 
         Checkpoint: always. If cancelled, the call ends.
         """
-        wire = encode(args, handles=self.commands.handle_of)
+        wire = encode(args, handles=self.commands.handle_of) if args else None
         self._last_ticket += 1
         ticket = self._last_ticket
         pending = self._calls[ticket] = _Pending()
         self.call_contexts[ticket] = context or EMPTY_CONTEXT
         if frame is not None:
             self.call_frames[ticket] = frame
-        extra = encode([{"parent": 0, "overrides": ticket}])
-        self.vm.post(door.CALL, ticket, to_bytes(id), extra, wire)
+        self.vm.post(door.CALL, ticket, to_bytes(id), wire)
         try:
             await pending.event.wait()
         finally:

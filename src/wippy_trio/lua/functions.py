@@ -105,10 +105,11 @@ class HostFunction:
     marks: bool = False
     threaded: Callable[..., Awaitable[Any]] | None = None
     offload: int = 0
+    scalars: bool = attrs.field(init=False)
+    """Whether all arguments cross as they are, without the wire format."""
 
-    @property
-    def scalars(self) -> bool:
-        """Whether all arguments cross as they are, without the wire format."""
+    @scalars.default
+    def _scalars(self) -> bool:
         return (
             not self.blocking
             and self.threaded is None

@@ -125,10 +125,9 @@ local IN = {
     P.results[key] = nil
   end,
 
-  function(ticket, id, parent_and_overrides, wire) -- 13: a call from the host
-    local _, extra = unpack_wire(parent_and_overrides)
-    P.call_from_host(id, ticket, extra.parent, extra.overrides or false,
-      arguments_of(unpack_wire(wire)))
+  function(ticket, id, wire) -- 13: a call from the host; its context goes by the ticket
+    P.call_from_host(id, ticket, 0, ticket,
+      wire and arguments_of(unpack_wire(wire)) or { n = 0 })
   end,
 
   P.cancel_from_host, -- 14: ticket

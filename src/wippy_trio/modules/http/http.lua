@@ -44,12 +44,24 @@ end
 
 local M = {}
 
+-- The error of a call that was not made for a request; asked once a call.
+local function missing()
+  local proc = P.current.proc
+  if not proc.http then
+    local _, err = F._check()
+    if err then
+      return err
+    end
+    proc.http = true
+  end
+end
+
 function M.request(opts)
   if opts ~= nil and (rawtype(opts) ~= "table" or P.type(opts) ~= "table") then
     P.bad_argument(1, "request", "table", opts)
   end
   local timeout, most = option(opts, "timeout"), option(opts, "max_body")
-  local _, err = F._check()
+  local err = missing()
   if err then
     return nil, err
   end
@@ -58,7 +70,7 @@ function M.request(opts)
 end
 
 function M.response()
-  local _, err = F._check()
+  local err = missing()
   if err then
     return nil, err
   end

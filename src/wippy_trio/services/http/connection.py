@@ -100,6 +100,7 @@ class Connection:
 
     Attributes:
       busy: Whether a request is being served.
+      on_gone: Called if the client leaves during the request.
       closing: Whether the connection ends with the response that is under way.
     """
 
@@ -116,7 +117,7 @@ class Connection:
         self._watching = False
         self._arrived = trio.lowlevel.ParkingLot()
         self._served = 0
-        self._gone: Callable[[], None] | None = None
+        self.on_gone: Callable[[], None] | None = None
         self.client: tuple[str, int] | None = None
         self.local: tuple[str, int] | None = None
         self.secure = server.tls is not None
@@ -144,7 +145,10 @@ class Connection:
             finally:
                 self._left_by_client()
         with trio.CancelScope(shield=True), trio.move_on_after(LINGER):
-            await trio.aclose_forcefully(self.stream)
+            if isinstance(self.stream, trio.SSLStream):
+                await self.stream.aclose()
+            else:
+                await trio.aclose_forcefully(self.stream)
 
     async def _greet(self) -> None:
         stream = self.stream
@@ -190,7 +194,7 @@ class Connection:
             await self._call(request)
         finally:
             self.busy = False
-            self._gone = None
+            self.on_gone = None
             self.server.ended(self)
         if not self._done or self._framing == "close":
             return False
@@ -263,7 +267,8 @@ class Connection:
         scope = self.scope
         while True:
             if parser.ready:
-                scope.deadline = math.inf
+                if scope.deadline != math.inf:
+                    scope.deadline = math.inf
                 return parser.ready[0]
             if parser.fault is not None:
                 scope.deadline = math.inf
@@ -277,7 +282,8 @@ class Connection:
                     limit = min(limit, self.limits.header_timeout)
                 if self.server.draining:
                     limit = LAST_LOOK
-                scope.deadline = trio.current_time() + limit
+                if limit != math.inf:
+                    scope.deadline = trio.current_time() + limit
                 await self._pull()
             else:
                 scope.deadline = math.inf
@@ -337,15 +343,13 @@ class Connection:
     def _left_by_client(self) -> None:
         if not self._eof:
             self._eof = True
-        gone, self._gone = self._gone, None
+        gone, self.on_gone = self.on_gone, None
         if gone is not None:
             gone()
 
-    def on_gone(self, callback: Callable[[], None]) -> None:
-        """Have a plain function called if the client leaves during this request."""
-        self._gone = callback
-        if self._eof and self._watching:
-            self._left_by_client()
+    def end(self) -> None:
+        """End all that is done for the client."""
+        self.scope.cancel()
 
     def drain(self) -> None:
         """Close, unless a request has arrived or is arriving; the server stops."""
@@ -414,7 +418,11 @@ class Connection:
                 self._continued = True
                 if self._start is None or self._framing == "":
                     await self._send_bytes(b"HTTP/1.1 100 Continue\r\n\r\n")
-            with trio.move_on_after(self.limits.read_timeout) as scope:
+            limit = self.limits.read_timeout
+            if limit == math.inf:
+                await self._pull()
+                continue
+            with trio.move_on_after(limit) as scope:
                 await self._pull()
             if scope.cancelled_caught:
                 self.closing = True

@@ -17,6 +17,7 @@ import trio
 from wippy_trio.errors import InvalidError, UnavailableError
 from wippy_trio.services.http.connection import Connection
 from wippy_trio.services.http.limits import Limits
+from wippy_trio.services.http.sockets import PlainStream
 from wippy_trio.services.http.websocket import serve_websocket
 
 if TYPE_CHECKING:
@@ -170,17 +171,21 @@ class Server:
                 self._room = trio.Event()
                 await self._room.wait()
             try:
-                stream = await listener.accept()
+                client, _address = await listener.socket.accept()
             except trio.ClosedResourceError:
                 return
             except OSError as error:
+                if error.errno == errno.EBADF:
+                    return
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
                     log.debug("http.accept_failed", error=str(error))
                     continue
                 log.warning("http.accept_failed", error=str(error))
                 await trio.sleep(0.1)
                 continue
-            self._welcome(stream)
+            raw = socket.socket(fileno=client.detach())
+            raw.setblocking(False)
+            self._welcome(raw)
 
     def _accept_waiting(self, listener: trio.SocketListener) -> None:
         """Take in who has connected but was not accepted yet."""
@@ -193,15 +198,15 @@ class Server:
                 except OSError:
                     return
                 client.setblocking(False)
-                self._welcome(trio.SocketStream(trio.socket.from_stdlib_socket(client)))
+                self._welcome(client)
 
-    def _welcome(self, stream: trio.SocketStream) -> None:
-        wrapped: Any = stream
+    def _welcome(self, raw: socket.socket) -> None:
+        stream: Any = PlainStream(raw)
         if self.tls is not None:
-            wrapped = trio.SSLStream(
+            stream = trio.SSLStream(
                 stream, self.tls, server_side=True, https_compatible=True
             )
-        connection = Connection(self, wrapped)
+        connection = Connection(self, stream)
         self.connections.add(connection)
         self.nursery.start_soon(self._run, connection)
 

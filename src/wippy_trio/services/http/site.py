@@ -82,23 +82,20 @@ class Endpoint:
 
     async def call(self, exchange: Exchange) -> None:
         """Call the function and make its outcome the response."""
-        scope = trio.CancelScope()
-        withdraw = _watch_client(exchange, scope)
+        connection = exchange.scope["wippy_trio.connection"]
+        # A client that leaves takes the call with it (modules-io 8.3).
+        connection.on_gone = connection.end
         try:
-            with scope:
-                value = await self.runtime.call(
-                    self.function, context=exchange.context, frame=exchange
-                )
+            value = await self.runtime.call(
+                self.function, context=exchange.context, frame=exchange
+            )
         except Error as error:
             log.debug("endpoint.failed", endpoint=self.id, error=str(error))
             if not exchange.touched:
                 answer_text(exchange, 500, error.message)
             return
         finally:
-            withdraw()
-        if scope.cancelled_caught:
-            exchange.disconnected = True
-            raise BrokenResponseError("the client went away")
+            connection.on_gone = None
         if exchange.touched:
             return
         if value is None:
@@ -109,19 +106,6 @@ class Endpoint:
         else:
             exchange.set_field(b"content-type", b"application/json")
             exchange.write(codec.encode(value).encode())
-
-
-def _watch_client(exchange: Exchange, scope: trio.CancelScope) -> Callable[[], None]:
-    """Have a scope cancelled if the client leaves; give the way out."""
-    connection = exchange.scope.get("wippy_trio.connection")
-    if connection is None:
-        return _nothing
-    connection.on_gone(scope.cancel)
-    return lambda: connection.on_gone(_nothing)
-
-
-def _nothing() -> None:
-    return None
 
 
 def answer_text(exchange: Exchange, status: int, text: str) -> None:
@@ -206,7 +190,7 @@ class Site:
             return
         # Another server: only its messages tell that the client left.
         async with trio.open_nursery() as nursery:
-            link = _Link(exchange, receive)
+            link = _Link(exchange, receive, nursery.cancel_scope)
             scope["wippy_trio.connection"] = link
             exchange._receive = link.receive
             nursery.start_soon(link.watch)
@@ -295,22 +279,21 @@ class _Link:
         self,
         exchange: Exchange,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        scope: trio.CancelScope,
     ) -> None:
         self._exchange = exchange
         self._receive = receive
         self._over = trio.Event()
-        self._gone: Callable[[], None] = _nothing
-        self._left = False
+        self._scope = scope
+        self.on_gone: Callable[[], None] | None = None
 
     def body_at_once(self) -> bytes | None:
         """Know nothing ahead of time."""
         return None
 
-    def on_gone(self, callback: Callable[[], None]) -> None:
-        """Have a function called when the client leaves."""
-        self._gone = callback
-        if self._left:
-            callback()
+    def end(self) -> None:
+        """End all that is done for the client."""
+        self._scope.cancel()
 
     async def receive(self) -> MutableMapping[str, Any]:
         """Receive for the handler, and note the end of the body."""
@@ -336,9 +319,9 @@ class _Link:
                 return
 
     def _leave(self) -> None:
-        self._left = True
         self._exchange.disconnected = True
-        self._gone()
+        if self.on_gone is not None:
+            self.on_gone()
 
 
 async def _lifespan(
