@@ -174,6 +174,9 @@ class Connection:
         request = await self._next()
         if request is None:
             return False
+        if self._parser.fault is not None and not request.complete:
+            await self._refuse(*self._parser.fault)
+            return False
         self.request = request
         self.busy = True
         self._start, self._framing, self._done = None, "", False
@@ -214,11 +217,12 @@ class Connection:
                 await self.answer(500, "internal server error")
             self._done = False
             return
-        if not self._done:
-            if self._framing == "":
-                self._start = None
-                await self.answer(500, "no response sent")
-            self._done = False
+        if not self._done and self._framing == "":
+            self._start = None
+            status, reason = self._parser.fault or (500, "no response sent")
+            if not self._eof:
+                await self.answer(status, reason)
+                await self._linger()
 
     async def _rest_of(self, request: RequestHead) -> bool:
         """Read what is left of a body, as far as that is worth the connection."""
@@ -536,7 +540,8 @@ class Connection:
         else:
             self._framing = "close"
             self.closing = True
-        if self.closing or not self._continued or self.server.draining:
+        waits = not (self._continued or request.complete)  # with its body, for our word
+        if self.closing or waits or self.server.draining:
             self.closing = True
             out.append(b"connection: close\r\n")
         elif request.version == "1.0":

@@ -22,7 +22,9 @@ _HOST = re.compile(
 )
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(/[^?#]*)?(\?.*)?", re.IGNORECASE)
-_SPACED = re.compile(rb"[A-Z-]+  ")
+
+_NOT_HTTP = frozenset({"SOURCE", "PRI"})
+"""Methods that llhttp knows from other protocols and takes for requests."""
 
 CHUNK_OVERHEAD = 16 * 1024
 """Bytes of chunk lines and trailers beyond those of the body they carry."""
@@ -88,6 +90,7 @@ class Parser:
         "_open",
         "_overhead",
         "_parser",
+        "_resumed",
         "_tail",
         "fault",
         "ready",
@@ -103,6 +106,7 @@ class Parser:
         self._head: RequestHead | None = None  # before its headers are complete
         self._open: RequestHead | None = None  # after that, until its body is
         self._overhead = 0
+        self._resumed: RequestHead | None = None
         self._tail = 0
 
     @property
@@ -170,9 +174,19 @@ class Parser:
         if request.upgrade:
             self.upgraded = rest
             return
-        # Not an upgrade that we know: an ordinary request (RFC 9110 7.8), and what
-        # follows it is the next one.
+        # Not an upgrade that we know: an ordinary request (RFC 9110 7.8). httptools has
+        # skipped its body; to take that for the next request would let whoever writes
+        # the body write requests. A parser that was told the framing reads on.
         self._parser = httptools.HttpRequestParser(self)
+        if request.length:
+            request.complete = False
+            self._resumed = request
+            framing = (
+                b"Transfer-Encoding: chunked"
+                if request.length < 0
+                else b"Content-Length: %d" % request.length
+            )
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
         if rest:
             self.feed(rest)
 
@@ -207,6 +221,9 @@ class Parser:
         """Check the head and hand the request out."""
         head = self._head
         assert head is not None
+        if self._resumed is not None:
+            self._open, self._resumed, self._head = self._resumed, None, None
+            return
         parser = self._parser
         head.method = parser.get_method().decode("ascii")
         head.version = parser.get_http_version()
@@ -251,6 +268,8 @@ def _check(head: RequestHead, limits: Limits) -> None:
             if _HOST.fullmatch(value) is None:
                 raise Refused(400, "Host: no host")
         elif name == b"transfer-encoding":
+            if coded is not None:
+                raise Refused(400, "Transfer-Encoding: more than one")
             coded = value.lower()
         elif name == b"content-length":
             length = value
@@ -262,6 +281,8 @@ def _check(head: RequestHead, limits: Limits) -> None:
             upgrade = value.lower()
         elif name == b"connection":
             connection = value.lower()
+    if head.method in _NOT_HTTP:
+        raise Refused(501, f"{head.method}: no method of HTTP")
     if hosts > 1 or (hosts == 0 and head.version == "1.1"):
         raise Refused(400, f"Host: wanted one, got {hosts}")
     if coded is not None:

@@ -1,7 +1,7 @@
 """TCP streams for the server: a socket, tried first and waited for when it must be.
 
-Trio's own streams guard every call against misuse, for any kind of socket; a server that
-reads and writes from known places can do without, which is worth a fifth of a request.
+Trio's own streams guard every call against misuse, for any kind of socket; a server
+that reads and writes from known places can do without: a fifth of a small request.
 """
 
 from __future__ import annotations
