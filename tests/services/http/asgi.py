@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from wippy_trio.services.http.limits import Limits
 from wippy_trio.services.http.server import Server, listen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from wippy_trio.services.http.limits import Limits
 
 
 class OpenServer(Server):

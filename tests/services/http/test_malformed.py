@@ -74,8 +74,7 @@ async def test_strange_requests(wanted: list[int], text: str) -> None:
         statuses = [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", got)]
         assert statuses == wanted, got[:300]
         with trio.fail_after(5):
-            while server.connections:
-                await trio.sleep(0.001)
+            await server.wait_idle()
 
 
 def test_the_corpus_is_large() -> None:

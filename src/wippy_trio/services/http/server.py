@@ -153,14 +153,18 @@ class Server:
         for connection in list(self.connections):
             connection.drain()
         with trio.move_on_after(grace) as scope:
-            while self.connections:
-                self._idle = trio.Event()
-                await self._idle.wait()
+            await self.wait_idle()
         if scope.cancelled_caught:
             log.warning("http.cut_off", connections=len(self.connections))
         self._stop.set()
         with trio.CancelScope(shield=True):
             await self._stopped.wait()
+
+    async def wait_idle(self) -> None:
+        """Wait until there is no connection."""
+        while self.connections:
+            self._idle = trio.Event()
+            await self._idle.wait()
 
     # -- connections -----------------------------------------------------------------
 
