@@ -23,7 +23,7 @@ from wippy_trio.services.http.routing import (
 
 def table(*routes: str, mounts: tuple[str, ...] = ()) -> Table:
     """Build a table; each route is ``METHOD /path`` and its own target."""
-    made = []
+    made: list[Route] = []
     for text in routes:
         method, path = text.split(" ")
         route = Route(method, parse_pattern(path), text)
