@@ -100,6 +100,7 @@ class Chapter:
         (src / "harness.lua").write_text((HERE / "harness.lua").read_text("utf-8"))
         (src / "chapter.lua").write_text(self.text + "\nreturn { main = main }\n")
         for file, text in self.files.items():
+            (src / file).parent.mkdir(exist_ok=True)
             (src / file).write_text(text, "utf-8")
 
     async def _run(self, folder: Path) -> dict[str, Exit | None]:

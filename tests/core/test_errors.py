@@ -6,11 +6,16 @@ import pytest
 
 from tests.core.chapter import Chapter
 
-ENTRIES = """
-  - {name: "thing", namespace: "app.deep.space", kind: process.lua,
-     source: file://thing.lua}
-"""
-CHAPTER = Chapter("errors")
+FILES = {
+    "deep/_index.yaml": """
+version: "1.0"
+namespace: app.deep.space
+entries:
+  - {name: thing, kind: process.lua, source: file://thing.lua}
+""",
+    "deep/thing.lua": "return function() return process.id() end",
+}
+CHAPTER = Chapter("errors", files=FILES)
 
 
 @pytest.mark.parametrize("name", CHAPTER.names)

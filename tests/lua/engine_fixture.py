@@ -109,6 +109,12 @@ class Bench:
     def lazy(self, _host: str) -> bool:
         return False
 
+    def read_payload(self, kind: str, _data: bytes) -> Any:
+        raise InternalError(f"no payloads of {kind} here")
+
+    def write_payload(self, kind: str, _value: Any) -> bytes:
+        raise InternalError(f"no payloads of {kind} here")
+
     def allowed(self, _process: Process, action: str, resource: str) -> bool:
         return (action, resource) not in self.denied
 

@@ -25,7 +25,6 @@ from wippy_trio.lua.functions import (
     describe_function,
     running_process,
 )
-from wippy_trio.lua.transcode import payload_decode, payload_encode
 from wippy_trio.lua.type_pools import matches
 from wippy_trio.lua.unicode import lower, upper
 
@@ -116,8 +115,6 @@ class Commands:
             "call": self.call,
             "upper": upper,
             "lower": lower,
-            "payload_decode": payload_decode,
-            "payload_encode": payload_encode,
             "matches": matches,
         }
         names = (
@@ -150,6 +147,8 @@ class Commands:
             "cancel_call",
             "retry_options",
             "parse_duration",
+            "payload_decode",
+            "payload_encode",
             "module",
             "class_",
             "kernel_channels",
@@ -431,6 +430,16 @@ class Commands:
 
     def cancel_call(self, ticket: int) -> None:
         self.engine.cancel_remote(ticket)
+
+    # -- payloads ------------------------------------------------------------------
+
+    def payload_decode(self, kind: bytes, data: bytes) -> tuple[Any, ...]:
+        value = self.engine.surroundings.read_payload(text(kind), data)
+        return True, encode([value])
+
+    def payload_encode(self, kind: bytes, wire: bytes) -> tuple[Any, ...]:
+        (value,) = decode(wire)
+        return True, self.engine.surroundings.write_payload(text(kind), value)
 
     # -- modules -------------------------------------------------------------------
 

@@ -71,6 +71,14 @@ class Surroundings(CodeSource, Protocol):
         """Describe a module, or raise what is missing for it."""
         ...
 
+    def read_payload(self, kind: str, data: bytes) -> Any:
+        """Read a payload of a format outside Lua, or raise (core PAY-6)."""
+        ...
+
+    def write_payload(self, kind: str, value: Any) -> bytes:
+        """Write a value in a format outside Lua, or raise."""
+        ...
+
     def allowed(self, process: Process, action: str, resource: str) -> bool:
         """Decide by the actor and the scope of a process."""
         ...

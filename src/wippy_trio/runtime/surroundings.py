@@ -8,6 +8,7 @@ from wippy_trio.errors import InternalError, NotFoundError
 from wippy_trio.logs import get_logger
 from wippy_trio.lua import FunctionTarget
 from wippy_trio.runtime import catalogue
+from wippy_trio.runtime.payloads import read_payload, write_payload
 from wippy_trio.sdk import read_identity
 from wippy_trio.services.lua_code import default_host, read_pool
 
@@ -123,6 +124,16 @@ class EngineSurroundings:
     ) -> Any:
         """Call what the engine does not run itself."""
         return await self.runtime.call(id, *args, context=context, caller=process)
+
+    # -- payloads ----------------------------------------------------------------------
+
+    def read_payload(self, kind: str, data: bytes) -> Any:
+        """Read a payload of a format outside Lua (core PAY-6)."""
+        return read_payload(kind, data)
+
+    def write_payload(self, kind: str, value: Any) -> bytes:
+        """Write a value in a format outside Lua."""
+        return write_payload(kind, value)
 
     # -- decisions and records ---------------------------------------------------------
 

@@ -103,7 +103,17 @@ end
 local function fetch_unit(key)
   local _, unit = P.unpack_wire(host.unit(key))
   unit.key = key
-  local envmt = { __index = make_base(unit) }
+  local base = make_base(unit)
+  local envmt = {
+    __index = base,
+    -- A built-in name that is assigned, `nil` too, is an ordinary field from then on (STD-14a).
+    __newindex = function(env, k, v)
+      if base[k] ~= nil then
+        P.materialise(env)
+      end
+      raw.rawset(env, k, v)
+    end,
+  }
   P.brands[envmt] = "env"
   unit.envmt = envmt
   units[key] = unit

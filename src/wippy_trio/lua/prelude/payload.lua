@@ -12,8 +12,8 @@ local FORMAT, DATA = P.key("payload format"), P.key("payload data")
 local methods = {}
 local PAYLOAD = P.class("payload", methods)
 
-local LUA, ERROR, TEXT, BYTES = "lua/any", "golang/error", "text/plain",
-  "application/octet-stream"
+local LUA, ERROR, TEXT, BYTES, GOLANG = "lua/any", "golang/error", "text/plain",
+  "application/octet-stream", "golang/any"
 
 function PAYLOAD.__tostring(self)
   return "payload{format=" .. self[FORMAT] .. "}"
@@ -46,7 +46,7 @@ end
 function methods.data(self)
   check(self)
   local format = self[FORMAT]
-  if format == LUA or format == TEXT or format == BYTES then
+  if format == LUA or format == TEXT or format == BYTES or format == GOLANG then
     return self[DATA] -- one value: `string(p:data())` takes no second (STD-2)
   elseif format == ERROR then
     return no_path(format, LUA)
@@ -57,17 +57,24 @@ methods.unmarshal = methods.data
 
 -- Read a text format by the host: value and nil, or nil and an error.
 function P.read_payload(format, text)
-  local wire, message = P.host.payload_decode(format, text)
-  if not wire then
+  local ok, wire, message = P.host.payload_decode(format, text)
+  if not ok then
     return nil, P.error_new(message, P.errors.INTERNAL, false)
   end
   local _, v = P.unpack_wire(wire)
   return v
 end
 
+-- How each format takes what is no data: JSON refuses it (PAY-8), the others print it.
+local OPAQUE = { ["json/plain"] = "refuse" }
+
 local function write_payload(format, v)
-  local text, message = P.host.payload_encode(format, P.pack(1, v))
-  if not text then
+  local packed, wire = raw.pcall(P.pack_whole, OPAQUE[format] or "text", 1, v)
+  if not packed then
+    return nil, P.error_new("transcode failed: " .. P.tostring(wire), P.errors.INTERNAL, false)
+  end
+  local ok, text, message = P.host.payload_encode(format, wire)
+  if not ok then
     return nil, P.error_new(message, P.errors.INTERNAL, false)
   end
   return text, nil
@@ -88,12 +95,10 @@ function methods.transcode(self, format)
     return nil, err
   elseif format == LUA then
     return new(v, LUA), nil
-  elseif format == TEXT or format == BYTES then
-    local t = rawtype(v)
-    if t == "table" or t == "function" or t == "thread" then
-      return no_path(from, format)
-    end
-    return new(v == nil and "" or P.tostring(v), format), nil
+  elseif format == GOLANG then
+    return new(P.bag(v), GOLANG), nil
+  elseif (format == TEXT or format == BYTES) and rawtype(v) == "string" then
+    return new(v, format), nil
   end
   local text
   text, err = write_payload(format, v)

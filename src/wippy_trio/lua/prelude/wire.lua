@@ -142,7 +142,7 @@ end
 local put
 
 -- What becomes of that which has no form: it is left out (nil), written as nil ("null") or as
--- its text ("text"), for the module functions that want to see it.
+-- its text ("text"), for the module functions that want to see it, or refused ("refuse").
 local opaque, next_opaque
 
 -- Number `v`; if it is open already, the reference to it instead.
@@ -174,6 +174,9 @@ local function put_error(e, n, depth)
 end
 
 local function put_handle(v, packer, n, depth)
+  if opaque == "refuse" then
+    raw.error("a " .. brands[rawmt(v)] .. " is no data", 0)
+  end
   local class, object
   if packer then
     class, object = packer(v)
@@ -320,6 +323,8 @@ function put(v, n, depth, kind)
     out[n] = "\xc2"
   elseif v ~= nil and opaque == "text" then
     return put(P.tostring(v), n - 1, depth)
+  elseif v ~= nil and opaque == "refuse" then
+    raw.error("a " .. kind .. " is no data", 0)
   else
     out[n] = "\xc0"
   end
