@@ -332,10 +332,22 @@ local function retry_policy(own, spec)
   for k, v in rawnext, rawtype(given) == "table" and given or {} do
     policy[k] = v
   end
+  policy.max_attempts = raw.tonumber(policy.max_attempts)
   if not policy.max_attempts or policy.max_attempts <= 1 then
     return nil
   end
   return policy
+end
+
+-- How long to wait before the attempts after the first: another number at each call.
+local function delays(policy)
+  local delay = seconds_of(policy.initial_delay) or 0.1
+  local limit = seconds_of(policy.max_delay) or 10
+  local factor, jitter = raw.tonumber(policy.backoff_factor) or 2, raw.tonumber(policy.jitter) or 0.1
+  return function()
+    delay = raw.math.min(delay * factor, limit)
+    return delay * (1 + jitter * (2 * P.random() - 1))
+  end
 end
 
 local function waited_call(task, id, spec, args)
@@ -365,18 +377,48 @@ function P.call_by_id(task, id, spec, args)
   if not policy then
     return waited_call(task, id, spec, args)
   end
-  local delay = seconds_of(policy.initial_delay) or 0.1
-  local limit = seconds_of(policy.max_delay) or 10
-  local factor, jitter = policy.backoff_factor or 2, policy.jitter or 0.1
+  local next_delay = delays(policy)
   for attempt = 1, policy.max_attempts do
     local value
     value, err = waited_call(task, id, spec, P.copy_arguments(args.n, unpack(args, 1, args.n)))
     if not err or attempt == policy.max_attempts or not may_retry(policy, err) then
       return value, err
     end
-    delay = raw.math.min(delay * factor, limit)
-    P.sleep(delay * (1 + jitter * (2 * P.random() - 1)))
+    P.sleep(next_delay())
   end
+end
+
+-- Begin a call whose failures are retried while no task waits for it: `call.done` is told of
+-- the last attempt only. The record stays the same, so that it can be cancelled at any time,
+-- between two attempts too.
+local function begin_retried(me, id, call, spec, policy, args)
+  local done, attempt, next_delay = call.done, 1, delays(policy)
+  local function try()
+    call.args = P.copy_arguments(args.n, unpack(args, 1, args.n))
+    with_timeout(call, spec and spec.options)
+    return begin(me, id, call, spec)
+  end
+  call.done = function(value, err)
+    local proc = me.proc
+    if not err or attempt == policy.max_attempts or not may_retry(policy, err) then
+      return done(value, err)
+    end
+    attempt = attempt + 1
+    call.over, call.proc, call.state, call.remote = false, nil, nil, nil
+    proc.callees[call] = true
+    call.again = { on_timer = function()
+      if call.over or proc.dead then
+        return
+      end
+      local ok, refused = try()
+      if not ok then
+        proc.callees[call], call.over = nil, true
+        done(nil, refused)
+      end
+    end }
+    P.arm(host.clock() + next_delay(), call.again)
+  end
+  return try()
 end
 
 local function call_function(name, spec, id, ...)
@@ -430,9 +472,11 @@ local function new_future(start_call)
   local ok, err = start_call(call)
   if not ok then
     if err and P.errors_kind(err) == K.NOT_FOUND then
-      -- Found out through the future, not at once (core 14.5).
-      call.done(nil, err)
-      future.complete = true
+      -- Found out through the future, and not before the caller waits (F-44).
+      future.late = { on_timer = function()
+        call.done(nil, err)
+      end }
+      P.arm(host.clock(), future.late)
     else
       return nil, err
     end
@@ -500,7 +544,12 @@ end
 
 -- Begin a call that a future tells of.
 function P.call_async(task, id, spec, args)
+  local pool = pools[id] or fetch_pool(id)
+  local policy = pool and retry_policy(pool.retry, spec)
   return new_future(function(call)
+    if policy then
+      return begin_retried({ proc = task.proc }, id, call, spec, policy, args)
+    end
     call.args = args
     with_timeout(call, spec and spec.options)
     return begin(task, id, call, spec)
