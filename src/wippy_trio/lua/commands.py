@@ -162,7 +162,7 @@ class Commands:
     # -- time ----------------------------------------------------------------------
 
     def wall(self) -> tuple[int, int]:
-        whole = int(self.node.clock.unix() * 1_000_000_000)
+        whole = self.node.clock.unix_nanoseconds()
         return whole // 1_000_000_000, whole % 1_000_000_000
 
     def unix(self) -> int:

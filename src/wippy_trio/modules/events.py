@@ -53,7 +53,8 @@ function events.subscribe(system, kind)
   return raw.setrawmetatable({ [ID] = id, [ST] = st }, SUBSCRIPTION), nil
 end
 function events.send(system, kind, path, data)
-  return F._send(system, kind, path, data ~= nil and P.bag(data) or nil)
+  if data ~= nil then data = P.bag(data) end -- `false` is data
+  return F._send(system, kind, path, data)
 end
 return events
 """,

@@ -276,7 +276,7 @@ function builder_methods.with_context(self, t)
   guard_raise("process.context", "context",
     "not allowed to spawn processes with custom context")
   local me = P.current.proc
-  if spec.actor or spec.scope or me.identified then
+  if spec.actor or spec.scope or me.guard then
     guard_raise("process.security", "security",
       "not allowed to spawn processes with custom security context")
   end

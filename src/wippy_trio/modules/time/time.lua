@@ -368,7 +368,8 @@ end
 local function positive(name, d)
   local ns = nanoseconds(d)
   if not ns then
-    return invalid(name, d)
+    return P.fail(K.INVALID, "time." .. name .. ": duration must be > 0: invalid duration: "
+      .. P.tostring(d))
   elseif ns <= 0 then
     return P.fail(K.INVALID, "time." .. name .. ": duration must be > 0")
   end
