@@ -1,4 +1,4 @@
-"""The formats of payloads outside Lua: JSON, YAML, MessagePack, text (core PAY-6, PAY-7).
+"""The formats of payloads outside Lua: JSON, YAML, MessagePack, text (core PAY-6).
 
 JSON and YAML are read and written as the modules of that name do; text is what Go
 prints. MessagePack is written in its old form, without the types ``str 8`` and ``bin``,
