@@ -56,7 +56,7 @@ def fields_of(record: str) -> set[str]:
 def handles_of(module: LuaModule) -> dict[str, set[str]]:
     return {
         handle.name.rpartition(".")[2]: {
-            method.name for method in handle.methods if not method.name.startswith("__")
+            method.name for method in handle.methods if not method.name.startswith("_")
         }
         for handle in module.describe().classes
     }
