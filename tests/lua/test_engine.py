@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -254,3 +254,31 @@ async def test_exec_of_a_program_that_is_set_aside_while_it_loads() -> None:
         }
     ) as b:
         assert await b.value("main") == [5, "bad", "failed to execute script: no"]
+
+
+async def test_a_message_between_two_parts_of_a_long_answer_is_not_lost() -> None:
+    """What a step has to say may not fit at once; what comes meanwhile is taken in."""
+    programs = {
+        "brief": "return function() end",
+        "many": """return function()
+          process.registry.register("many")
+          for i = 1, 8100 do process.spawn("app:brief", "app:processes") end
+          return process.inbox():receive():topic()
+        end""",
+    }
+    async with bench(programs, slice_seconds=60) as b:
+        carry_out = b.engine._carry_out
+        sizes: list[int] = []
+
+        def between(entries: tuple[Any, ...]) -> None:
+            if len(entries) > 8000 * 5:
+                b.node.send("many", "late", (), sender=None)
+            sizes.append(len(entries))
+            carry_out(entries)
+
+        b.engine._carry_out = between  # type: ignore[method-assign]
+        with trio.fail_after(30):
+            process = await b.spawn("many")
+            ended = await wait_end(process)
+        assert ended.unwrap() == "late"
+        assert max(sizes) == 8000 * 5 + 2

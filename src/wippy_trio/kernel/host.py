@@ -70,7 +70,9 @@ class Host:
                     for _ in range(min(BIRTHS_A_STEP, len(self._newborn))):
                         process = self._newborn.popleft()
                         if process.exit is None:
-                            lives.start_soon(process.live)
+                            lives.start_soon(
+                                process.live, name=process.entry or "process"
+                            )
                     if not self._newborn:
                         self._births = trio.Event()
                     else:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 import trio
-from trio.lowlevel import Abort, wait_task_rescheduled
+from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
 
 from wippy_trio.kernel.exit import Exit, exit_of_exception
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from wippy_trio.kernel.pid import Pid
 
 __all__ = ["Body", "Process"]
-
-
-def _abort(_raise_cancel: Any) -> Abort:
-    return Abort.SUCCEEDED
 
 
 class Closable(Protocol):
@@ -80,6 +76,7 @@ class Process:
 
     __slots__ = (
         "__weakref__",
+        "_asleep",
         "_channels",
         "_cleanups",
         "_early",
@@ -128,6 +125,7 @@ class Process:
         self._early = None
         self._cleanups: list[Callable[[], None]] | None = None
         self._channels: WeakValueDictionary[int, Closable] | None = None
+        self._asleep: trio.lowlevel.Task | None = None  # the life task of a Lua body
 
     @property
     def alive(self) -> bool:
@@ -195,9 +193,20 @@ class Process:
             self._channels = None
         self._early = None
         self.host.node.ended(self, exit)
-        if self.nursery is not None:
-            self.nursery.cancel_scope.cancel()
+        nursery = self.nursery
+        if nursery is None:
+            return True
+        if self._asleep is not None and not nursery.child_tasks:
+            # Nothing to cancel, and a wake costs a third of a cancellation.
+            task, self._asleep = self._asleep, None
+            reschedule(task)
+        else:
+            nursery.cancel_scope.cancel()
         return True
+
+    def _disturbed(self, _raise_cancel: Any) -> Abort:
+        self._asleep = None  # it is woken already: another wake would be one too many
+        return Abort.SUCCEEDED
 
     async def live(self) -> None:
         """Be the life task: open the nursery, run the body, close it again."""
@@ -211,7 +220,8 @@ class Process:
                 self._early = None
                 run = self.body.run
                 if run is None:  # here and not in a body: three coroutines less to keep
-                    await wait_task_rescheduled(_abort)
+                    self._asleep = current_task()
+                    await wait_task_rescheduled(self._disturbed)
                 else:
                     self.end(Exit.normal(self.pid, await run(self)))
         except Exception as error:  # noqa: BLE001 - becomes the exit

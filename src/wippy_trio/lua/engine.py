@@ -97,7 +97,7 @@ class Engine:
         self.node = node
         self.surroundings = surroundings
         self.lua_version = lua_version
-        self.slice_clock = slice_clock
+        self.slice_clock = slice_clock or perf_counter
         self._slice = slice_seconds
         self.chunks = Chunks(lua_version=lua_version)
         self.units = Units(surroundings, self.chunks)
@@ -181,7 +181,7 @@ class Engine:
         """
         vm = self.vm
         try:
-            result = vm.step(trio.current_time(), self._slice)
+            result = vm.step(trio.current_time(), self.slice_clock() + self._slice)
         except Exception as error:  # noqa: BLE001 - a fault of the prelude: the VM is lost
             self._fail(error)
             return None

@@ -147,12 +147,12 @@ class VM:
             del self.births[:MOST_BIRTHS]
         return batch
 
-    def step(self, now: float, budget: float) -> tuple[Any, ...] | None:
+    def step(self, now: float, until: float) -> tuple[Any, ...] | None:
         """Enter the VM once.
 
         Args:
           now: The time that decides which timers are due.
-          budget: Seconds it may run.
+          until: When its slice is used up, by the clock of slices.
 
         Returns:
           State (1: more to run), the time of the next timer or ``False``, then the
@@ -161,7 +161,7 @@ class VM:
         batch = self._take()
         self.stepping = True
         try:
-            result = self._step(now, budget, *batch)
+            result = self._step(now, until, *batch)
         finally:
             self.stepping = False
         return result if isinstance(result, tuple) else None

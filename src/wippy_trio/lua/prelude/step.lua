@@ -1,4 +1,4 @@
--- The one door: `step(now, slice, ...)`, called by the driver only, never while it runs.
+-- The one door: `step(now, slice_end, ...)`, called by the driver only, never while it runs.
 --
 -- Entries come in as five values each and go out as five values each: numbers, strings,
 -- booleans. In: answers, messages, ends, births, calls. Out: host commands, exits, messages for
@@ -9,8 +9,7 @@ local P = ...
 local raw = P.raw
 local unpack, rawnext = raw.table.unpack, raw.next
 local procs, unpack_wire, pack = P.procs, P.unpack_wire, P.pack
-local perf = P.host.perf
-P.use_slice_clock(perf)
+P.use_slice_clock(P.host.perf)
 
 local MOST = 8000 * 5 -- values a step gives back: Lua's stack holds a million
 
@@ -199,16 +198,53 @@ local function give(state)
   return state, due, unpack(batch, from, n)
 end
 
-function P.step(now, slice, ...)
-  if kept then
-    -- The last step had more to say than fits; the driver sends nothing meanwhile.
-    return give(1)
+-- The collector's pace -------------------------------------------------------------------------
+-- A new cycle begins when the heap has grown to `pause` per cent of what the last one left.
+-- While processes become many the pause is short, or the garbage of their births would stay in
+-- the system's memory for ever: a third of what an idle process takes. Then throughput counts.
+
+local GROWING, STEADY = 130, 200
+local CALM = 1000 -- steps
+local most, pause, calm = 0, STEADY, 0
+
+local collectgarbage = raw.collectgarbage
+local set_pause
+if raw.pcall(collectgarbage, "setpause", STEADY) then
+  function set_pause(v)
+    pause, calm = v, 0
+    collectgarbage("setpause", v)
   end
+else -- Lua 5.5
+  function set_pause(v)
+    pause, calm = v, 0
+    collectgarbage("param", "pause", v)
+  end
+  set_pause(STEADY)
+end
+
+local function keep_pace(alive)
+  if alive > most + 64 then
+    most, calm = alive, 0
+    if pause ~= GROWING then
+      set_pause(GROWING)
+    end
+  elseif pause == GROWING then
+    calm = calm + 1
+    if calm > CALM then
+      set_pause(STEADY)
+    end
+  elseif alive * 2 < most then
+    most = alive
+  end
+end
+
+function P.step(now, slice_end, ...)
   if rawnext(P.ended) then
     P.ended = {}
   end
   P.over = false
-  P.slice_end = perf() + slice
+  P.slice_end = slice_end
+  keep_pace(P.alive)
   if #P.recheck > 0 then
     recheck_links()
   end
@@ -218,6 +254,9 @@ function P.step(now, slice, ...)
     if P.broken then
       return nil
     end
+  end
+  if kept then
+    return give(1) -- the last step had more to say than fits
   end
   P.fire(now)
   repeat
