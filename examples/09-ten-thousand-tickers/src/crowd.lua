@@ -5,7 +5,7 @@ local TICKERS = 10000
 local TICKS = 3
 local PERIOD_MS = 1000
 
-local function main(): integer
+local function main(): (integer?, Error?)
     local events = process.events()
     local started = time.now()
     for _ = 1, TICKERS do

@@ -41,6 +41,7 @@ class Symbol:
       writes: Where it is assigned after its declaration.
       own_reads: How many of the reads stand inside the function it names.
       captured: Whether an inner function uses it.
+      written_inside: Whether an inner function assigns it.
       assigned_in_loop: Whether a loop entered after its declaration assigns it.
       in_type: Whether it qualifies a type, as in ``module.Type``.
     """
@@ -60,6 +61,7 @@ class Symbol:
         "shadows",
         "start",
         "writes",
+        "written_inside",
     )
 
     def __init__(
@@ -84,6 +86,7 @@ class Symbol:
         self.writes: list[int] = []
         self.own_reads = 0
         self.captured = False
+        self.written_inside = False
         self.assigned_in_loop = False
         self.in_type = False
 
@@ -187,6 +190,7 @@ class _Binder:
         symbol.writes.append(node.start)
         if symbol.function is not self.function:
             symbol.captured = True
+            symbol.written_inside = True
             symbol.assigned_in_loop = True
         elif self.loops and symbol.start < self.loops[-1]:
             symbol.assigned_in_loop = True

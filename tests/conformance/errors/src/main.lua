@@ -44,7 +44,7 @@ local function main()
     ok, caught = pcall(error, "text")
     io.print("E-41", type(caught))
     ok, caught = pcall(function()
-        return nil + 1
+        return (nil :: any) + 1
     end)
     io.print("E-42", ok, type(caught), caught:find("arithmetic") ~= nil)
     ok, caught = pcall(function()

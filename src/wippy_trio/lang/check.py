@@ -1,0 +1,114 @@
+"""The checker's door: what a source means and what is wrong with it.
+
+`check_chunk` checks one parsed source against the modules it requires and returns a
+`Checked`: findings, what the module exports, and on request the type of every node.
+Nothing here raises for what a source contains.
+
+Source: types 3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wippy_trio.lang.bind import bind_chunk
+from wippy_trio.lang.checker.chunk import Checker
+from wippy_trio.lang.cursor import with_room
+from wippy_trio.lang.declarations import Module, library
+from wippy_trio.lang.diagnostics import Diagnostic
+from wippy_trio.lang.types import DYNAMIC
+from wippy_trio.lang.typetext import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wippy_trio.lang.bind import Bindings
+    from wippy_trio.lang.parser import Chunk
+    from wippy_trio.lang.types import Type
+
+__all__ = ["Checked", "check_chunk"]
+
+
+class Checked:
+    """What the checker says of one source.
+
+    Attributes:
+      findings: In order of the source.
+      module: What it exports.
+      bindings: Its variables, with where they are read and assigned.
+    """
+
+    __slots__ = ("_kept", "bindings", "findings", "module")
+
+    def __init__(
+        self,
+        findings: list[Diagnostic],
+        module: Module,
+        bindings: Bindings | None,
+        kept: dict[tuple[int, int], Type] | None,
+    ) -> None:
+        self.findings = findings
+        self.module = module
+        self.bindings = bindings
+        self._kept = kept
+
+    def type_at(self, offset: int) -> tuple[int, int, Type] | None:
+        """Return the smallest expression around an offset and its type.
+
+        Only if the chunk was checked with ``keep``.
+        """
+        best: tuple[int, int, Type] | None = None
+        for (start, end), type_ in (self._kept or {}).items():
+            if start <= offset < end and (
+                best is None or end - start < best[1] - best[0]
+            ):
+                best = start, end, type_
+        return best
+
+    def text_at(self, offset: int) -> str | None:
+        """Return the text of the type at an offset."""
+        found = self.type_at(offset)
+        return None if found is None else show(found[2])
+
+
+def _nothing(name: str) -> Module | None:
+    return None
+
+
+def check_chunk(
+    chunk: Chunk,
+    *,
+    modules: Callable[[str], Module | None] = _nothing,
+    keep: bool = False,
+) -> Checked:
+    """Check a parsed source.
+
+    Args:
+      chunk: The source.
+      modules: Finds what ``require`` gives for a name: the interface of a library or of
+        a host module; None where nothing is known.
+      keep: Whether the type of each expression is wanted afterwards.
+
+    Returns:
+      The findings and what the source exports.
+    """
+
+    def work() -> Checked:
+        bindings = bind_chunk(chunk)
+        checker = Checker(chunk, bindings, library(), modules, keep=keep)
+        checker.run()
+        module = Module(chunk.name, checker.exported, checker.exports(), complete=True)
+        findings = sorted(checker.found, key=_order)
+        return Checked(findings, module, bindings, checker.kept)
+
+    try:
+        return with_room(work)
+    except Exception:  # noqa: BLE001 - a fault of ours must not stop a load (types 3.8)
+        message = "type checker internal error (skipped)"
+        found = Diagnostic("E9999", "warning", message, 1, 1, (1, 2))
+        module = Module(chunk.name, DYNAMIC, {}, complete=False)
+        return Checked([found], module, None, {} if keep else None)
+
+
+def _order(found: Diagnostic) -> tuple[int, int, str, str]:
+    return found.line, found.column, found.code, found.message

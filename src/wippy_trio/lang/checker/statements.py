@@ -1,0 +1,599 @@
+"""The chapter of statements: what each does to what is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from wippy_trio.lang import syntax as lua
+from wippy_trio.lang.checker.base import Link, Results, State, Variable
+from wippy_trio.lang.checker.targets import Targets
+from wippy_trio.lang.narrow import without_nil
+from wippy_trio.lang.types import (
+    ANY,
+    DYNAMIC,
+    INTEGER,
+    NEVER,
+    NILS,
+    NUMBER,
+    SOFT_NIL,
+    UNKNOWN,
+    UNTYPED,
+    Array,
+    Function,
+    Type,
+    Unresolved,
+    admits_nil,
+    expand,
+    members,
+    union,
+)
+from wippy_trio.lang.typetext import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Statements"]
+
+_MULTIPLE: Final = (lua.Call, lua.MethodCall, lua.Vararg)
+_DEEPEST: Final = 250
+
+
+class Statements(Targets):
+    """Blocks, control flow, assignments."""
+
+    __slots__ = ()
+
+    def block(self, block: lua.Block) -> None:
+        """Check the statements of a block in a scope of types of its own."""
+        self.depth += 1
+        try:
+            if self.depth > _DEEPEST:
+                return
+            scopes = self.resolver.scopes
+            scopes.append({})
+            try:
+                for node in block.statements:
+                    self.statement(node)
+            finally:
+                scopes.pop()
+        finally:
+            self.depth -= 1
+
+    def statement(self, node: lua.Statement) -> None:
+        """Check a statement; a fault of ours in it is told and passed over."""
+        counters = self.depth, self.silent, self.testing
+        scopes = len(self.resolver.scopes)
+        try:
+            _STATEMENTS[node.__class__](self, node)
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001 - our own fault must not stop a load (E9999)
+            self.depth, self.silent, self.testing = counters
+            del self.resolver.scopes[scopes:]
+            message = "type checker internal error (skipped)"
+            self.report("E9999", "warning", message, node.start, node.start + 1)
+
+    # Declarations
+
+    def _local(self, node: lua.Local) -> None:
+        names, values = node.names, node.values
+        self.last_linked = self.last_both = False
+        wanted: list[Type | None] = [
+            None if each.type is None else self.resolver.type(each.type)
+            for each in names
+        ]
+        if len(names) == 1 and len(values) == 1 and wanted[0] is None:
+            value = values[0]
+            if value.__class__ is lua.Call or value.__class__ is lua.MethodCall:
+                given = self.results(value)
+                type_ = given.first
+                if given.standard:
+                    type_ = self.soft(type_)
+            else:
+                type_ = self.value(value)
+            self._declare(names[0], None, type_, value)
+            return
+        types, nodes, last = self.values(values, len(names), wanted)
+        for at, each in enumerate(names):
+            annotation = wanted[at]
+            given_type: Type | None
+            if at < len(types):
+                given_type = types[at]
+            elif last is not None:
+                given_type = last
+            else:
+                given_type = None
+            value_node = nodes[at] if at < len(nodes) else None
+            self._declare(each, annotation, given_type, value_node)
+        if len(names) > 1:
+            self._twice(names)
+            if len(values) == 1:
+                self._link(names, values[0], node)
+
+    def _twice(self, names: list[lua.TypedName]) -> None:
+        seen: set[str] = set()
+        for each in names:
+            if each.name in seen and each.name != "_":
+                message = f"duplicate local '{each.name}'"
+                self.report("E0017", "warning", message, each.start, each.end)
+            seen.add(each.name)
+
+    def values(
+        self,
+        nodes: list[lua.Expression],
+        count: int,
+        wanted: list[Type | None],
+        what: str = "assign",
+    ) -> tuple[list[Type], list[lua.Expression], Type | None]:
+        """Evaluate a list of expressions for a number of places.
+
+        Returns:
+          The types by place, the expression each came from, and what fills the rest.
+        """
+        types: list[Type] = []
+        sources: list[lua.Expression] = []
+        rest: Type | None = None
+        last = len(nodes) - 1
+        for at, node in enumerate(nodes):
+            expected = wanted[at] if at < len(wanted) else None
+            if at == last and isinstance(node, _MULTIPLE):
+                given = (
+                    self.results(node)
+                    if node.__class__ is lua.Vararg
+                    else self.call_results(node, expected)
+                )
+                for place, each in enumerate(given.types):
+                    target = wanted[at + place] if at + place < len(wanted) else None
+                    if target is not None:
+                        self.compare(node, each, target, what)
+                    elif given.linked and place == 1:
+                        each = self.soft(each, SOFT_NIL)
+                    elif given.standard and each not in UNTYPED:
+                        each = self.soft(each)
+                    types.append(each)
+                    sources.append(node)
+                self.last_linked, self.last_both = given.linked, given.both
+                rest = given.rest
+                if not given.types and rest is not None:
+                    types.append(rest)
+                    sources.append(node)
+                    if expected is not None:
+                        self.compare(node, rest, expected, what)
+                if rest is not None:
+                    rest = DYNAMIC
+                break
+            if expected is None:
+                types.append(self.value(node))
+            else:
+                type_, fault = self.accept(node, expected)
+                if fault is not None:
+                    self.refuse(node, type_, expected, what, fault)
+                types.append(type_)
+            sources.append(node)
+        return types, sources, rest
+
+    def compare(
+        self, node: lua.Expression, type_: Type, wanted: Type, what: str
+    ) -> None:
+        """Report a type that does not fit, of a value already evaluated."""
+        if not self.fits(type_, wanted):
+            self.refuse(node, type_, wanted, what, self.relation.reason(type_, wanted))
+
+    def _declare(
+        self,
+        typed: lua.TypedName,
+        annotation: Type | None,
+        given: Type | None,
+        node: lua.Expression | None,
+    ) -> None:
+        symbol = self.uses[typed.start]
+        variable = self.variable(symbol)
+        self.facts.pop(variable, None)
+        if annotation is not None:
+            variable.declared = annotation
+            variable.type = annotation
+            empty = given is None and not admits_nil(annotation) and not symbol.writes
+            if empty and not self.unresolved(expand(annotation)):
+                message = f"cannot assign nil to {show(annotation)}"
+                self.report("E0000", "error", message, typed.start, typed.end)
+            if isinstance(expand(annotation), Unresolved):
+                if given is not None:
+                    self.unresolved(expand(annotation))
+                variable.type = DYNAMIC
+            elif variable.inner:
+                variable.type = self.soft(annotation, SOFT_NIL)
+            elif given is not None:
+                self.narrow(variable, given)
+            elif admits_nil(annotation) and annotation not in UNTYPED:
+                self.narrow(variable, SOFT_NIL)
+        else:
+            self._untyped(variable, given, node)
+        if self.kept is not None:
+            self.kept[typed.start, typed.end] = self.facts.get(variable, variable.type)
+
+    def _untyped(
+        self, variable: Variable, given: Type | None, node: lua.Expression | None
+    ) -> None:
+        symbol = variable.symbol
+        assert symbol is not None
+        type_ = SOFT_NIL if given is None else given
+        if type_ in NILS:
+            type_ = SOFT_NIL
+        elif isinstance(node, lua.Table):
+            if (
+                symbol in self.survey.mutated
+                or self.survey.escapes(symbol)
+                or type_.__class__.__name__ == "Table"
+            ):
+                type_ = self.settle(type_, node, symbol)
+        elif type_ is ANY or type_ is UNKNOWN:
+            type_ = DYNAMIC
+        if variable.written:
+            variable.type = DYNAMIC if variable.inner else self.survey.steady(symbol)
+            if not variable.inner and type_ is not DYNAMIC:
+                self.facts[variable] = self._general(type_)
+            return
+        variable.type = type_
+        if node is not None:
+            self._remember(variable, node)
+
+    def _remember(self, variable: Variable, node: lua.Expression) -> None:
+        """Note what a variable that is never assigned again was made from."""
+        kind = node.__class__
+        if kind is lua.Binary or kind is lua.Unary:
+            if node.operator in _TESTS and self._still(node):  # type: ignore[union-attr]
+                variable.condition = node
+        elif kind is lua.Field:
+            key = self.path(node)
+            if isinstance(key, tuple) and not key[0].written:
+                variable.copy = key
+        elif kind is lua.Call and _required(node) is not None:
+            variable.module = _required(node)
+        elif kind is lua.Call or kind is lua.MethodCall:
+            target, about = self._is_call(node)  # type: ignore[arg-type]
+            if target is not None and about and self._still(node):
+                variable.condition = node
+
+    def _still(self, node: lua.Expression) -> bool:
+        """Tell whether a test asks only about variables that never change."""
+        pending: list[Any] = [node]
+        while pending:
+            each = pending.pop()
+            if isinstance(each, lua.Name):
+                symbol = self.uses.get(each.start)
+                if symbol is not None and symbol.writes:
+                    return False
+            elif isinstance(each, lua.Binary):
+                pending.extend((each.left, each.right))
+            elif isinstance(each, lua.Unary):
+                pending.append(each.operand)
+            elif isinstance(each, lua.Paren):
+                pending.append(each.inner)
+            elif isinstance(each, lua.Call):
+                pending.extend((each.function, *each.arguments))
+            elif isinstance(each, lua.MethodCall):
+                pending.extend((each.base, *each.arguments))
+            elif isinstance(each, lua.Field):
+                pending.append(each.base)
+            elif not isinstance(each, lua.Constant):
+                return False
+        return True
+
+    def _link(
+        self, names: list[lua.TypedName], value: lua.Expression, node: lua.Local
+    ) -> None:
+        """Tie the variables of a value and its error together."""
+        first = self.variable(self.uses[names[0].start])
+        second = self.variable(self.uses[names[1].start])
+        self.tie(first, second, value)
+        del node
+
+    def tie(self, first: Variable, second: Variable, value: lua.Expression) -> None:
+        """Link two variables that one call gave its first two results."""
+        if not isinstance(value, (lua.Call, lua.MethodCall)):
+            return
+        target, about = self._is_call(value)
+        if target is not None:
+            key = self.path(about[0]) if about else None
+            proof = None if key is None else (key, target)
+            link = Link(first, second, about=proof)
+        elif self.last_both:
+            link = Link(first, second, both=True)
+        elif self.last_linked:
+            link = Link(first, second)
+        else:
+            return
+        self.links[first] = link
+        self.links[second] = link
+
+    def _local_function(self, node: lua.LocalFunction) -> None:
+        symbol = self.uses[node.name.start]
+        variable = self.variable(symbol)
+        variable.type = DYNAMIC
+        type_ = self.function(node.function, variable=variable)
+        variable.type = DYNAMIC if variable.written else type_
+        if self.kept is not None:
+            self.kept[node.name.start, node.name.end] = type_
+
+    def _alias(self, node: lua.TypeAlias | lua.Interface) -> None:
+        self.resolver.statement(node)
+
+    # Control flow
+
+    def _do(self, node: lua.Do) -> None:
+        self.block(node.body)
+
+    def _call_statement(self, node: lua.CallStatement) -> None:
+        self.results(node.call)
+
+    def _if(self, node: lua.If) -> None:
+        ends: list[State] = []
+        impossible = False
+        for condition, body in node.branches:
+            yes, no = self.condition(condition)
+            before = self.state()
+            self.learn(yes)
+            if _is(condition, ("nil", "false")):
+                self.dead = True
+            self.block(body)
+            ends.append(State(self.facts, self.links, self.dead))
+            self.enter(before)
+            self.learn(no)
+            impossible = any(each is NEVER for each in no.values()) or _always(
+                condition
+            )
+        if node.otherwise is not None:
+            self.block(node.otherwise)
+        elif impossible:
+            self.dead = True
+        ends.append(State(self.facts, self.links, self.dead))
+        self.merge(ends)
+
+    def _while(self, node: lua.While) -> None:
+        self.loosen_span(node.start, node.end)
+        yes, no = self.condition(node.condition)
+        before = self.state()
+        self.learn(yes)
+        self.breaks.append([])
+        self.block(node.body)
+        exits = self.breaks.pop()
+        if _always(node.condition):
+            if not exits:
+                self.enter(before)
+                self.dead = True
+                return
+            self.merge(exits)
+            return
+        self.enter(before)
+        self.learn(no)
+        if exits:
+            self.merge([State(self.facts, self.links, self.dead), *exits])
+
+    def _repeat(self, node: lua.Repeat) -> None:
+        self.loosen_span(node.start, node.end)
+        self.breaks.append([])
+        self.depth += 1
+        scopes = self.resolver.scopes
+        scopes.append({})
+        try:
+            if self.depth <= _DEEPEST:
+                for each in node.body.statements:
+                    self.statement(each)
+            yes, _ = self.condition(node.condition)
+        finally:
+            scopes.pop()
+            self.depth -= 1
+        exits = self.breaks.pop()
+        self.learn(yes)
+        if _is(node.condition, ("nil", "false")):
+            self.dead = True
+        if exits:
+            self.merge([State(self.facts, self.links, self.dead), *exits])
+
+    def _numeric_for(self, node: lua.NumericFor) -> None:
+        first = self._bound(node.first, "init")
+        self._bound(node.limit, "limit")
+        step: Type = INTEGER
+        if node.step is not None:
+            step = self._bound(node.step, "step")
+        type_: Type = NUMBER
+        if first is DYNAMIC or step is DYNAMIC:
+            type_ = DYNAMIC
+        elif first is INTEGER and step is INTEGER:
+            type_ = INTEGER
+        self.loosen_span(node.start, node.end)
+        before = self.state()
+        variable = self.variable(self.uses[node.variable.start])
+        self._loop_variable(variable, node.variable, type_)
+        for bound in (node.first, node.limit):
+            self._in_range(bound, variable)
+        self._loop_body(node.body, before)
+
+    def _bound(self, node: lua.Expression, what: str) -> Type:
+        type_ = self.value(node)
+        if self._bad_operand(node, type_) is not None:
+            shown = show(type_, literals=False)
+            self.error("E0000", f"for loop {what} must be numeric, got {shown}", node)
+            return DYNAMIC
+        found = union(
+            INTEGER if each not in UNTYPED and self.fits(each, INTEGER) else each
+            for each in map(expand, members(type_))
+            if each not in NILS
+        )
+        return found if found in (INTEGER, NUMBER) else DYNAMIC
+
+    def _in_range(self, node: lua.Expression, variable: Variable) -> None:
+        """Note that a list has an element at a variable that runs up to its length."""
+        if not isinstance(node, lua.Unary) or node.operator != "#":
+            return
+        key = self.path(node.operand)
+        if key is None or variable.written:
+            return
+        known = self.current(key)
+        shape = None if known is None else expand(known)
+        if isinstance(shape, Array):
+            path = (*key, variable) if isinstance(key, tuple) else (key, variable)
+            self.know(path, shape.element)
+
+    def _loop_variable(
+        self, variable: Variable, typed: lua.TypedName, type_: Type
+    ) -> None:
+        self.facts.pop(variable, None)
+        if typed.type is not None:
+            wanted = self.resolver.type(typed.type)
+            variable.declared = wanted
+            variable.type = wanted
+            if not self.fits(type_, wanted) and type_ not in UNTYPED:
+                shown, expected = self.pair(type_, wanted)
+                message = f"cannot assign {shown} to {expected}"
+                self.report("E0000", "error", message, typed.start, typed.end)
+        else:
+            variable.type = DYNAMIC if variable.written else type_
+        if self.kept is not None:
+            self.kept[typed.start, typed.end] = variable.type
+
+    def _loop_body(self, body: lua.Block, before: State) -> None:
+        self.breaks.append([])
+        self.block(body)
+        exits = self.breaks.pop()
+        self.enter(before)
+        if exits:
+            self.merge([State(self.facts, self.links, self.dead), *exits])
+
+    def _generic_for(self, node: lua.GenericFor) -> None:
+        types = self._iterated(node.values)
+        self.loosen_span(node.start, node.end)
+        before = self.state()
+        for at, typed in enumerate(node.names):
+            variable = self.variable(self.uses[typed.start])
+            type_ = types[at] if at < len(types) else DYNAMIC
+            self._loop_variable(variable, typed, type_)
+        self._loop_body(node.body, before)
+
+    def _iterated(self, nodes: list[lua.Expression]) -> list[Type]:
+        """Return the types of the variables of a generic ``for``."""
+        first = nodes[0]
+        if isinstance(first, lua.Call) and len(nodes) == 1:
+            callee = self.value(first.function)
+            special = callee.special if isinstance(callee, Function) else ""
+            if special in ("pairs", "ipairs") and first.arguments:
+                base = self.spend(first.arguments)[0]
+                key, value = self.iterated(without_nil(base))
+                if special == "ipairs":
+                    known = key is INTEGER or base in UNTYPED or key is DYNAMIC
+                    return [INTEGER, value if known else DYNAMIC]
+                return [key, value]
+        types, _, _ = self.values(nodes, 3, [])
+        shape = expand(types[0]) if types else DYNAMIC
+        if isinstance(shape, Function) and shape.special == "next" and len(types) > 1:
+            return list(self.iterated(without_nil(types[1])))
+        if isinstance(shape, Function) and not shape.untyped and shape.results:
+            kept = [without_nil(shape.results[0]), *shape.results[1:]]
+            if kept[0] is NEVER:
+                kept[0] = DYNAMIC
+            return kept
+        return []
+
+    # Jumps
+
+    def _return(self, node: lua.Return) -> None:
+        context = self.context
+        wanted = context.wanted
+        values = node.values
+        if wanted is not None:
+            types, _, rest = self.values(
+                values,
+                len(wanted),
+                list(wanted),
+                "return" if len(wanted) < 2 else "place",
+            )
+            if context.insists and rest is None:
+                for place in range(len(types), len(wanted)):
+                    if not admits_nil(wanted[place]):
+                        self.missing(node, place, wanted[place])
+                        break
+            if not context.insists:
+                context.returns.append(Results(tuple(types), rest))
+        elif len(values) == 1 and isinstance(values[0], _MULTIPLE):
+            context.returns.append(self.results(values[0]))
+        else:
+            types, _, rest = self.values(values, 250, [])
+            context.returns.append(Results(tuple(types), rest))
+        if not self.dead:
+            context.exits.append(self.facts)
+        self.dead = True
+
+    def _break(self, node: lua.Break) -> None:
+        if self.breaks:
+            self.breaks[-1].append(self.state())
+        else:
+            self.error("E0019", "break outside loop", node)
+        self.dead = True
+
+    def _goto(self, node: lua.Goto) -> None:
+        self.gotos.setdefault(node.name, []).append(self.state())
+        self.dead = True
+
+    def _label(self, node: lua.Label) -> None:
+        waiting = self.gotos.pop(node.name, [])
+        if waiting:
+            self.merge([State(self.facts, self.links, self.dead), *waiting])
+        if node.name in self._backward():
+            self.dead = False
+            self.loosen_span(node.start, self.context.node.end)
+
+    def _backward(self) -> set[str]:
+        """Return the labels that a ``goto`` below them names."""
+        if self.labels is None:
+            from wippy_trio.lang.jumps import resolve_jumps  # noqa: PLC0415 - rare
+
+            places = set(resolve_jumps(self.chunk).backward)
+            found = resolve_jumps(self.chunk).names
+            self.labels = {
+                each.name
+                for each in found
+                if isinstance(each, lua.Goto) and each.start in places
+            }
+        return self.labels
+
+
+def _always(node: lua.Expression) -> bool:
+    return isinstance(node, lua.Constant) and node.kind not in ("nil", "false")
+
+
+def _is(node: lua.Expression, kinds: tuple[str, ...]) -> bool:
+    return isinstance(node, lua.Constant) and node.kind in kinds
+
+
+def _required(node: lua.Expression) -> str | None:
+    if not isinstance(node, lua.Call) or len(node.arguments) != 1:
+        return None
+    function, name = node.function, node.arguments[0]
+    if not isinstance(function, lua.Name) or function.name != "require":
+        return None
+    if isinstance(name, lua.Constant) and name.kind == "string":
+        return name.text.strip("\"'")
+    return None
+
+
+_TESTS: Final = frozenset(("==", "~=", "and", "or", "not"))
+
+_STATEMENTS: Final[dict[type, Callable[[Statements, Any], None]]] = {
+    lua.Local: Statements._local,
+    lua.LocalFunction: Statements._local_function,
+    lua.FunctionStatement: Statements._function_statement,
+    lua.Assign: Statements._assign,
+    lua.CallStatement: Statements._call_statement,
+    lua.Do: Statements._do,
+    lua.While: Statements._while,
+    lua.Repeat: Statements._repeat,
+    lua.If: Statements._if,
+    lua.NumericFor: Statements._numeric_for,
+    lua.GenericFor: Statements._generic_for,
+    lua.Return: Statements._return,
+    lua.Break: Statements._break,
+    lua.Goto: Statements._goto,
+    lua.Label: Statements._label,
+    lua.TypeAlias: Statements._alias,
+    lua.Interface: Statements._alias,
+}
