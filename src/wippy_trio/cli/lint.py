@@ -11,6 +11,7 @@ from wippy_trio.cli.project import add_project_arguments, load
 if TYPE_CHECKING:
     import argparse
 
+    from wippy_trio.lang.program import Program
     from wippy_trio.loading import Project
     from wippy_trio.registry import Entry
 
@@ -34,9 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check every Lua entry; 1 if an error was found."""
+    from wippy_trio.cli.checking import program_of  # noqa: PLC0415 - start-up cost
     from wippy_trio.lang import render  # noqa: PLC0415 - start-up cost
 
     project = load(options)
+    program = program_of(project)
     rows: list[dict[str, Any]] = []
     blocks: list[str] = []
     checked = 0
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         if not isinstance(source, str):
             continue
         lines = source.split("\n")
-        for found in _findings(entry, source, project, rules=options.rules):
+        for found in _findings(entry, source, project, program, rules=options.rules):
             if options.code and found.code not in options.code:
                 continue
             severity = str(found.severity)
@@ -96,16 +99,24 @@ def _row(
     }
 
 
-def _findings(entry: Entry, source: str, project: Project, *, rules: bool) -> list[Any]:
+def _findings(
+    entry: Entry, source: str, project: Project, program: Program, *, rules: bool
+) -> list[Any]:
     from wippy_trio.lang import lint_chunk  # noqa: PLC0415 - start-up cost
 
-    return lint_chunk(
+    found = lint_chunk(
         source.encode("utf-8", "surrogateescape"),
         entry.id,
         known=_names(entry) | ALWAYS,
         closure=_closure(entry, project, set()),
         rules=rules,
+        chunk=program.chunk(entry.id),
     )
+    checked = program.check(entry.id)
+    if checked is not None and not any(each.code == "P0001" for each in found):
+        found.extend(checked.findings)
+        found.sort(key=lambda each: (each.line, each.column, each.code, each.message))
+    return found
 
 
 def _names(entry: Entry) -> frozenset[str]:

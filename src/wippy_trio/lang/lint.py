@@ -80,6 +80,7 @@ def lint_chunk(
     known: frozenset[str] | None,
     closure: frozenset[str] = frozenset(),
     rules: bool = False,
+    chunk: Chunk | None = None,
 ) -> list[Diagnostic]:
     """Say what is wrong with a source.
 
@@ -90,6 +91,7 @@ def lint_chunk(
         those ambient for the entry's kind; None leaves requires alone.
       closure: Names that only an imported library declares: a warning, no error.
       rules: Whether W0001 to W0007 are wanted.
+      chunk: The parsed source, if the caller has it.
 
     Returns:
       The findings, in order of the source. One that is no syntax stops all others.
@@ -97,7 +99,8 @@ def lint_chunk(
     Source: types 3.8, 3.10; apps 10.4.
     """
     try:
-        chunk = parse(source, name)
+        if chunk is None:
+            chunk = parse(source, name)
         if any(function.jumps for function in chunk.notes.functions):
             resolve_jumps(chunk)
     except LuaSyntaxError as error:

@@ -592,10 +592,10 @@ def optional(type_: Type, nil: Type = NIL) -> Type:
     """Return a type that also admits nil."""
     if type_ in UNTYPED:
         return type_
-    if type_.__class__ is Alias:
-        # Inside its own declaration an alias is not known yet.
-        if type_.declaration.settled and admits_nil(type_):
-            return type_
+    # Inside its own declaration an alias is not known yet.
+    known = isinstance(type_, Alias) and type_.declaration.settled
+    if known and admits_nil(type_):
+        return type_
     return union((type_, nil))
 
 

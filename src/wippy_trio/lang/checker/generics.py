@@ -84,9 +84,7 @@ class Candidates:
                 elif isinstance(given, Table) and name in given.fields:
                     self.propose(field.type, given.fields[name], level)
         elif isinstance(parameter, Function) and isinstance(given, Function):
-            for asked, has in zip(
-                parameter.parameters, given.parameters, strict=False
-            ):
+            for asked, has in zip(parameter.parameters, given.parameters, strict=False):
                 self.propose(asked.type, has.type, level)
             for result, got in zip(parameter.results, given.results, strict=False):
                 self.propose(result, got, level)

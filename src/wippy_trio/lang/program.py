@@ -1,0 +1,122 @@
+"""Sources that import each other, checked in the order of their imports.
+
+A `Program` checks a unit when it is asked for it, the units it imports first, and keeps
+what it found. Imports that go round in a circle see dynamic types where the circle
+closes (types 3.5.11).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wippy_trio.lang.diagnostics import LuaSyntaxError
+from wippy_trio.lang.parser import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wippy_trio.lang.check import Checked
+    from wippy_trio.lang.declarations import Module
+    from wippy_trio.lang.parser import Chunk
+
+__all__ = ["Program", "Unit"]
+
+
+class Unit(NamedTuple):
+    """One source of a program.
+
+    Attributes:
+      id: Its name.
+      source: Its bytes.
+      imports: The unit behind each alias; a target that begins with ``:``, or has no
+        colon at all, is a host module.
+    """
+
+    id: str
+    source: bytes
+    imports: Mapping[str, str]
+
+
+class Program:
+    """Units and the host modules they may require.
+
+    Args:
+      find: Returns the unit of an id; None if there is none with a source.
+      declares: Returns the declaration text of a host module; None if unknown.
+    """
+
+    def __init__(
+        self, find: Callable[[str], Unit | None], declares: Callable[[str], str | None]
+    ) -> None:
+        self._find = find
+        self._declares = declares
+        self._chunks: dict[str, Chunk | None] = {}
+        self._checked: dict[str, Checked | None] = {}
+        self._hosts: dict[str, Module | None] = {}
+
+    def chunk(self, id_: str) -> Chunk | None:
+        """Return a parsed unit; None if there is none or it is not in the language."""
+        if id_ not in self._chunks:
+            unit = self._find(id_)
+            parsed: Chunk | None = None
+            if unit is not None:
+                try:
+                    parsed = parse(unit.source, unit.id)
+                except LuaSyntaxError:
+                    parsed = None
+            self._chunks[id_] = parsed
+        return self._chunks[id_]
+
+    def check(self, id_: str, *, keep: bool = False) -> Checked | None:
+        """Check a unit, and before it what it imports.
+
+        Args:
+          id_: The unit.
+          keep: Whether the type of each expression is wanted; checks it anew.
+
+        Returns:
+          What was found; None if there is no such unit, if it does not parse, or while
+          it is being checked.
+        """
+        if id_ in self._checked and not keep:
+            return self._checked[id_]
+        unit, chunk = self._find(id_), self.chunk(id_)
+        if unit is None or chunk is None:
+            return None
+        from wippy_trio.lang.check import check_chunk  # noqa: PLC0415 - start-up cost
+
+        self._checked.setdefault(id_, None)
+        checked = check_chunk(
+            chunk, modules=lambda name: self._module(unit, name), keep=keep
+        )
+        self._checked[id_] = checked
+        return checked
+
+    def module(self, id_: str) -> Module | None:
+        """Return what a unit exports."""
+        checked = self.check(id_)
+        return None if checked is None else checked.module
+
+    def host(self, name: str) -> Module | None:
+        """Return a host module by the name it is required by."""
+        if name not in self._hosts:
+            from wippy_trio.lang.declarations import (  # noqa: PLC0415 - start-up cost
+                library,
+                read_module,
+            )
+
+            ambient = library().ambient
+            known = {each.name: each for each in ambient}.get(name)
+            if known is None:
+                text = self._declares(name)
+                if text is not None:
+                    known = read_module(name, text, ambient)
+            self._hosts[name] = known
+        return self._hosts[name]
+
+    def _module(self, unit: Unit, name: str) -> Module | None:
+        target = unit.imports.get(name)
+        if target is None:
+            return self.host(name)
+        plain = target.removeprefix(":")
+        return self.host(plain) if ":" not in plain else self.module(target)
