@@ -533,12 +533,16 @@ class Commands:
 
     # -- calls of module functions -----------------------------------------------------
 
-    def call(self, fid: int, number: int, *args: Any) -> tuple[int, Any]:
+    def call(self, fid: int, number: int, *args: Any) -> tuple[Any, ...]:
         """Run a plain module function in place: a tag and a value."""
         function = self.functions[fid]
         process = self.node.processes.get(number) or self.engine.detached.get(number)
         token = running_process.set(process)
         try:
+            if function.flat:
+                found = self.find_object(0, args[0])
+                given: tuple[Any, ...] = function.fn(found, *args[1:])
+                return given
             if function.scalars:
                 values = self.scalars(function, args)
             else:

@@ -91,6 +91,10 @@ class HostFunction:
       threaded: The same function carried out in a worker thread: what the bridge
         takes for large arguments where the caller may wait.
       offload: From how many bytes of arguments on it does so.
+      flat: Whether it is a method that takes and gives scalars as they are, any number
+        of them, without the wire format and without checks: for the Lua part of a
+        module, which knows what it does. It returns a tuple of bytes, numbers,
+        booleans and ``None`` that begins with a boolean, and never a ``str``.
     """
 
     name: str
@@ -105,6 +109,7 @@ class HostFunction:
     marks: bool = False
     threaded: Callable[..., Awaitable[Any]] | None = None
     offload: int = 0
+    flat: bool = False
     scalars: bool = attrs.field(init=False)
     """Whether all arguments cross as they are, without the wire format."""
 
@@ -156,5 +161,6 @@ def describe_function(function: HostFunction, fid: int) -> dict[str, Any]:
         "scalars": function.scalars,
         "opaque": function.opaque,
         "offload": None if function.threaded is None else function.offload,
+        "flat": function.flat,
         "shape": 2 if function.pair else 1,
     }

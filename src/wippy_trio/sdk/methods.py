@@ -22,6 +22,7 @@ def method(
     offload: int | None = None,
     opaque: str | None = None,
     waiting: Callable[..., Awaitable[Any]] | None = None,
+    flat: bool = False,
 ) -> Callable[[F], F]:
     """Tune one method of a handle class; see `LuaModule.export` for the arguments.
 
@@ -32,6 +33,7 @@ def method(
       offload: From how many bytes of arguments on a plain method runs in a thread.
       opaque: What becomes of functions and the like inside the arguments.
       waiting: Runs instead of the method in a thread, where ``offload`` says so.
+      flat: It is for the Lua part of its module; see `HostFunction`.
     """
 
     def mark(function: F) -> F:
@@ -42,6 +44,7 @@ def method(
             "offload": offload,
             "opaque": opaque,
             "waiting": waiting,
+            "flat": flat,
         }
         return function
 

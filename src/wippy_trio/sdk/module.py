@@ -260,6 +260,7 @@ def describe(
     marks: bool = False,
     opaque: Literal["null", "text"] | None = None,
     waiting: Callable[..., Any] | None = None,
+    flat: bool = False,
     cls: type | None = None,
 ) -> HostFunction:
     """Read a function's annotations.
@@ -299,6 +300,7 @@ def describe(
         opaque=opaque,
         threaded=None if offload is None else waiting or _threaded(fn),
         offload=offload or 0,
+        flat=flat,
     )
 
 

@@ -15,9 +15,10 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
 import trio
 from trio.lowlevel import Abort, current_task, reschedule, start_thread_soon
+
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ __all__ = ["hold_time", "run_in_thread"]
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0

@@ -70,6 +70,10 @@ local function outcome(tag, value, shape)
   end
   return nil, e
 end
+P.outcome = outcome
+
+-- Under this key a handle of a Python object has the object's number.
+local OBJECT = P.key("object")
 
 -- Argument kinds: s text, y bytes, i integer, n number, b boolean, v any value, t table,
 -- h handle of a class, g any value made plain data by the rules of bags.
@@ -168,7 +172,13 @@ local function build(spec, offset)
     return count
   end
 
-  if spec.async then
+  if spec.flat then
+    -- For the Lua part of a module: `true` or `false` and what the method gives, or the tag
+    -- and the wire of an error.
+    return function(self, ...)
+      return host.call(fid, P.current.proc.n, self[OBJECT], ...)
+    end
+  elseif spec.async then
     return function(...)
       local task = P.current
       may_wait(task, name)
@@ -232,7 +242,6 @@ end
 -- The handle holds a number; the object is Python's, released with its process, or when the
 -- program has forgotten the handle. That `__gc` is ours and only notes the number.
 
-local OBJECT = P.key("object")
 local classes = {} -- class id -> metatable
 local freed, nfreed = {}, 0
 
