@@ -54,12 +54,18 @@ def fields_of(record: str) -> set[str]:
 
 
 def handles_of(module: LuaModule) -> dict[str, set[str]]:
-    return {
-        handle.name.rpartition(".")[2]: {
-            method.name for method in handle.methods if not method.name.startswith("_")
-        }
-        for handle in module.describe().classes
-    }
+    found: dict[str, set[str]] = {}
+    waiting = [module.describe()]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.tables.values()
+        for handle in table.classes:
+            found[handle.name.rpartition(".")[2]] = {
+                method.name
+                for method in handle.methods
+                if not method.name.startswith("_")
+            }
+    return found
 
 
 @pytest.mark.parametrize("name", BUILT)
