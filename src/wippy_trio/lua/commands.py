@@ -44,6 +44,11 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def inherited(frame: Any) -> Any:
+    """Give the frame of a caller to what it calls or spawns, if it says so."""
+    return frame if getattr(frame, "inherited", False) else None
+
+
 def failure_of(error: BaseException) -> Error:
     """Turn what a host function raised into the error that a program sees."""
     if isinstance(error, Error):
@@ -214,7 +219,8 @@ class Commands:
         plan = self._plans.get((id, host))
         if plan is None or plan.host.state != "running":
             plan = self._plan(id, host)
-        context = self._process(parent).context
+        spawner = self._process(parent)
+        context = spawner.context
         if overrides:
             context = self._context(context, overrides)
         process = self.node.admit(
@@ -228,6 +234,8 @@ class Commands:
             nurse=False,
             lazy=plan.lazy,
         )
+        if spawner.frame is not None:
+            process.frame = inherited(spawner.frame)
         number = process.pid.number
         return (
             True,
@@ -271,7 +279,9 @@ class Commands:
             context = engine.call_contexts.get(overrides, Context())
             frame = engine.call_frames.get(overrides)
         else:
-            context = self._context(self._process(parent).context, overrides or None)
+            caller = self._process(parent)
+            context = self._context(caller.context, overrides or None)
+            frame = inherited(caller.frame)
         context = engine.surroundings.function_context(entry, context)
         process = self.node.admit(
             engine.body,

@@ -47,6 +47,10 @@ class ResourceTable:
         """Make one unknown, whether it was known or not."""
         self._by_id.pop(id, None)
 
+    def values(self) -> list[Any]:
+        """List all objects."""
+        return list(self._by_id.values())
+
     async def close(self) -> None:
         """Close what is still there, the last one first.
 

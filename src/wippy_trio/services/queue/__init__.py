@@ -1,0 +1,1 @@
+"""``queue.*``: messages that wait for whoever has time for them."""
