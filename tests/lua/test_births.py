@@ -38,3 +38,42 @@ def test_exec_of_a_slow_chunk(tmp_path: Path, fail: bool) -> None:
     """
     found = run_application(tmp_path, body, modules="", entries=entries)
     assert found == ([False, "Internal", False] if fail else [42, False, 2])
+
+
+MODULE_LEVEL = """
+local fs, store = require("fs"), require("store")
+local kept = store.get("app:kept")
+local file = fs.get("app:data"):open("log", "w")
+return {main = function(x)
+  local before = kept:get("t:last")
+  kept:set("t:last", x)
+  file:write(x)
+  return before or "none"
+end}
+"""
+STATES = """
+  - {name: kept, kind: store.memory}
+  - {name: data, kind: fs.directory, directory: data, auto_init: true}
+  - name: g
+    kind: function.lua
+    source: |
+%s
+    method: main
+    modules: [fs, store]
+"""
+
+
+def test_what_a_chunk_opens_lives_as_long_as_its_state(tmp_path: Path) -> None:
+    """Caches at the level of a function's chunk work in all its calls (apps 13.19)."""
+    chunk = "\n".join(f"      {line}" for line in MODULE_LEVEL.splitlines())
+    body = """
+    local funcs = require("funcs")
+    return {main = function()
+      local out = {}
+      for i, x in ipairs({"a", "b", "c"}) do out[i] = funcs.call("app:g", x) end
+      return out
+    end}
+    """
+    found = run_application(tmp_path, body, modules="funcs", entries=STATES % chunk)
+    assert found == ["none", "a", "b"]
+    assert (tmp_path / "data/log").read_text() == "abc"

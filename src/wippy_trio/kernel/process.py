@@ -173,6 +173,14 @@ class Process:
             self._channels = WeakValueDictionary()
         self._channels[next(_order)] = channel
 
+    def take_cleanups(self) -> list[Callable[[], None]]:
+        """Give what was registered for the end to somebody who will see to it.
+
+        Taking a registration back goes on working.
+        """
+        cleanups, self._cleanups = self._cleanups, None
+        return [] if cleanups is None else cleanups
+
     def end(self, exit: Exit) -> bool:  # noqa: A002 - the field's word
         """End this process; the first caller wins.
 

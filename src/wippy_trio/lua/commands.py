@@ -109,6 +109,7 @@ class Commands:
         self.owned: dict[int, set[int]] = {}  # owner: numbers of objects
         self._plans: dict[tuple[bytes, bytes], _Plan] = {}
         self._last_object = 0
+        self.kept: list[list[Callable[[], None]]] = []  # of the chunks of functions
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """Give the functions by the names the prelude knows."""
@@ -126,6 +127,7 @@ class Commands:
             "admit",
             "admit_call",
             "unborn",
+            "loaded",
             "unit",
             "chunk",
             "plain_chunk",
@@ -531,6 +533,30 @@ class Commands:
         """Forget the objects of an ended process."""
         for number in self.owned.pop(owner, ()):
             self.objects.pop(number, None)
+
+    def loaded(self, number: int) -> None:
+        """Let what the chunk of a function made live as long as its state.
+
+        The call that loaded the state ends; others go on with what the chunk keeps in
+        its locals. What was to be cleaned up is, when the engine closes.
+        """
+        process = self._process(number)
+        cleanups = process.take_cleanups()
+        if cleanups:
+            self.kept.append(cleanups)
+        for key in self.owned.pop(number, ()):
+            self.objects[key] = (0, self.objects[key][1])
+            self.owned.setdefault(0, set()).add(key)
+
+    def clean_up(self) -> None:
+        """Clean up after the chunks of functions."""
+        for cleanups in reversed(self.kept):
+            for cleanup in reversed(cleanups):
+                try:
+                    cleanup()
+                except Exception as error:  # noqa: BLE001 - the rest follows all the same
+                    log.error("cleanup.failed", error=repr(error))  # noqa: TRY400
+        self.kept.clear()
 
     def freed(self, numbers: list[int]) -> None:
         """Forget objects whose handles the collector freed."""

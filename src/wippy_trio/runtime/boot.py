@@ -156,6 +156,7 @@ class RunningRuntime:
             log.warning("shutdown timed out", timeout_s=limit)
         for host in list(self.node.hosts.values()):
             await host.stop(0.0)
+        self.engine.commands.clean_up()
         await self.resources.close()
         await self.env.close()
         log.info("stopped")

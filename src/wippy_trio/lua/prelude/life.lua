@@ -323,7 +323,9 @@ local function boot_over(task, ready, e)
       wake(waiter, proc.text, nil)
     end
     push(task)
-    if not proc.call then
+    if proc.call then
+      host.loaded(proc.n)
+    else
       newborns = newborns + 1
       newborn[newborns] = proc
       emit(OUT.BORN, proc.n, nil, nil, nil)
@@ -401,6 +403,7 @@ function P.birth_call(n, text, pool, guard, call)
   local task = new_main(proc, boot, true)
   local ready, e = boot_step(task, proc, unit, state, call.args)
   if ready then
+    host.loaded(n)
     push(task)
   elseif ready == nil then
     proc.call = nil
