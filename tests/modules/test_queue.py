@@ -221,7 +221,12 @@ def test_handler_that_is_cut_short_leaves_its_message(tmp_path: Path) -> None:
         driver = runtime.resources.get("app:driver")
         line = driver._lines["jobs"]
         requeue = line.requeue
-        line.requeue = lambda message: (left.append(1), requeue(message))
+
+        def count(message: Message) -> None:
+            left.append(1)
+            requeue(message)
+
+        line.requeue = count
 
     run(
         tmp_path,
