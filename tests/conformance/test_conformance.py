@@ -41,6 +41,12 @@ def test_kernel_channels_answer_alike(name: str, tmp_path: Path) -> None:
     run(HERE / name, with_host_option(HERE / name, tmp_path, "channels: kernel"))
 
 
+@pytest.mark.parametrize("folder", APPLICATIONS, ids=lambda path: path.name)
+def test_isolated_processes_answer_alike(folder: Path, tmp_path: Path) -> None:
+    """A VM for each process: all that passes between them is the same."""
+    run(folder, with_host_option(folder, tmp_path, "isolation: vm"))
+
+
 def with_host_option(folder: Path, target: Path, option: str) -> Path:
     """Copy an application and give its hosts an option."""
     place = target / folder.name

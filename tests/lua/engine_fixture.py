@@ -43,6 +43,7 @@ class Bench:
         }
         self.strict = False
         self.in_kernel = False
+        self.isolated: dict[str, int] = {}
         self.modules = ("test", "time", "funcs")
         self.limit = 16
         self.denied: set[tuple[str, str]] = set()
@@ -102,6 +103,9 @@ class Bench:
 
     def budget(self, _host: str) -> str:
         return "full"
+
+    def isolation(self, host: str) -> int | None:
+        return self.isolated.get(host)
 
     def kernel_channels(self, _host: str) -> bool:
         return self.in_kernel

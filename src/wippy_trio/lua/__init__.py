@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wippy_trio.lua.codec import TypeValue
-    from wippy_trio.lua.engine import Engine
     from wippy_trio.lua.functions import (
         HandleClass,
         HostFunction,
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         Parameter,
         current_process,
     )
+    from wippy_trio.lua.isolation import Engine
     from wippy_trio.lua.sandbox import LUA_VERSIONS
     from wippy_trio.lua.surroundings import FunctionTarget, Surroundings
     from wippy_trio.lua.units import Code, CodeSource, Unit
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Code": "units",
     "CodeSource": "units",
-    "Engine": "engine",
+    "Engine": "isolation",
     "FunctionTarget": "surroundings",
     "HandleClass": "functions",
     "HostFunction": "functions",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wippy_trio.kernel import Host, Process
-    from wippy_trio.lua.engine import Engine
+    from wippy_trio.lua.engine import VmEngine
     from wippy_trio.lua.functions import HandleClass, HostFunction, ModuleDescription
 
 __all__ = ["Commands", "failure_of"]
@@ -96,10 +96,14 @@ class _Plan(NamedTuple):
     text: bytes
 
 
+ELSEWHERE = -1
+"""Stands for the unit of a process that is born in another VM."""
+
+
 class Commands:
     """Carry out what the prelude of one VM asks for."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: VmEngine) -> None:
         self.engine = engine
         self.node = engine.node
         self.functions: list[HostFunction] = []
@@ -126,6 +130,7 @@ class Commands:
             "unix",
             "admit",
             "admit_call",
+            "birth_elsewhere",
             "unborn",
             "loaded",
             "unit",
@@ -221,6 +226,8 @@ class Commands:
         plan = self._plans.get((id, host))
         if plan is None or plan.host.state != "running":
             plan = self._plan(id, host)
+        if plan.unit == ELSEWHERE:
+            return True, False
         spawner = self._process(parent)
         context = spawner.context
         if overrides:
@@ -257,12 +264,16 @@ class Commands:
         entry, host_id = text(id), text(host)
         place = engine.surroundings.host(host_id)
         place.check_running()
-        unit = engine.units.of_process(entry, budget=engine.budget(host_id))
+        if engine.elsewhere(place.id):
+            unit = ELSEWHERE
+        else:
+            budget = engine.budget(host_id)
+            unit = engine.units.of_process(entry, budget=budget).key
         at = f"{self.node.name}@{place.id}" if self.node.name else place.id
         plan = _Plan(
             entry=entry,
             host=place,
-            unit=unit.key,
+            unit=unit,
             lazy=engine.lazy(host_id),
             text=b"{%b|0x%%05x}" % to_bytes(at).replace(b"%", b"%%"),
         )
@@ -272,6 +283,35 @@ class Commands:
     def forget_plans(self) -> None:
         """Code has changed: the next spawns look again."""
         self._plans.clear()
+
+    def birth_elsewhere(
+        self,
+        parent: int,
+        call: int,
+        id: bytes,  # noqa: A002 - its name
+        host: bytes,
+        flags: int,
+        wants_result: bool,
+        name: Any,
+        overrides: Any,
+        args: bytes,
+    ) -> tuple[Any, ...]:
+        values = self.engine.channels.sealed(args)
+        spawner = self._process(parent)
+        self.engine.birth_elsewhere(
+            self.engine,
+            spawner,
+            call,
+            text(id),
+            text(host),
+            values,
+            wants_result=wants_result,
+            context=self._context(spawner.context, overrides or None),
+            name=text(name) if name else None,
+            monitor=parent if flags & 1 else None,
+            link=parent if flags & 2 else None,
+        )
+        return True, True
 
     def admit_call(self, parent: int, id: bytes, overrides: Any) -> tuple[Any, ...]:  # noqa: A002
         engine = self.engine

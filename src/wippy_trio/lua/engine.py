@@ -37,13 +37,14 @@ from wippy_trio.lua.units import Units
 from wippy_trio.lua.vm import VM, VmValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from wippy_trio.kernel import Context, Host, Node, Process
     from wippy_trio.lua.functions import HostFunction
     from wippy_trio.lua.surroundings import Surroundings
+    from wippy_trio.lua.units import Unit
 
-__all__ = ["Engine"]
+__all__ = ["VmEngine"]
 
 log = get_logger(__name__)
 
@@ -66,8 +67,8 @@ class _Pending:
         self.error: Error | None = None
 
 
-class Engine:
-    """Run Lua processes and functions of one node in one VM."""
+class VmEngine:
+    """Run Lua processes and functions in one VM."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Engine:
         memory_limit: int = 0,
         slice_seconds: float = SLICE,
         slice_clock: Callable[[], float] | None = None,
-        channel_table: KernelChannels | None = None,
+        sharing: VmEngine | None = None,
     ) -> None:
         """Open the VM; `run` drives it.
 
@@ -92,17 +93,28 @@ class Engine:
           slice_seconds: How long a step may run.
           slice_clock: What a slice is measured with; the performance counter if not
             given. Seeded runs count instead.
-          channel_table: The channels of the node that Lua programs know.
+          sharing: An engine of the same node, whose compiled code this one uses, too;
+            clock and slice are as there.
         """
         self.node = node
         self.surroundings = surroundings
         self.lua_version = lua_version
         self.slice_clock = slice_clock or perf_counter
         self._slice = slice_seconds
-        self.chunks = Chunks(lua_version=lua_version)
-        self.units = Units(surroundings, self.chunks)
-        self.types = TypePools(self.units, self.chunks)
-        self.channels = VmChannels(node, channel_table or KernelChannels())
+        self._seed = seed
+        self.upgradable: set[int] = set()
+        if sharing is None:
+            self.chunks = Chunks(lua_version=lua_version)
+            self.units = Units(surroundings, self.chunks)
+            self.types = TypePools(self.units, self.chunks)
+            self.channels = VmChannels(node, KernelChannels())
+        else:
+            self.lua_version = sharing.lua_version
+            self.slice_clock, self._slice = sharing.slice_clock, sharing._slice
+            self.chunks, self.units = sharing.chunks, sharing.units
+            self.types = sharing.types
+            self.upgradable = sharing.upgradable
+            self.channels = VmChannels(node, sharing.channels.table)
         self.commands = Commands(self)
         self._vm_options: dict[str, Any] = {
             "seed": seed,
@@ -111,7 +123,6 @@ class Engine:
         self.vm = self._open_vm()
         self.body = LuaBody(self.vm, self.channels)
         self.detached: dict[int, Process] = {}
-        self.upgradable: set[int] = set()
         self.call_contexts: dict[int, Context] = {}
         self.call_frames: dict[int, Any] = {}
         self._births: dict[int, _Pending] = {}
@@ -244,7 +255,7 @@ class Engine:
                 value = _python_text(value)
             result = Exit.normal(pid, value)
         elif code == 1:
-            result = Exit.normal(pid, VmValue(self.vm, value))
+            result = Exit.normal(pid, self._result_of(value))
         elif code == 2:
             result = Exit.failed(pid, decode(value)[0])
         elif code == 3:
@@ -254,6 +265,9 @@ class Engine:
         if detached:
             self.detached[number] = process
         self.end(process, result)
+
+    def _result_of(self, key: int) -> Any:
+        return VmValue(self.vm, key)
 
     def end(self, process: Process, result: Exit) -> None:
         """Record an end that the VM decided."""
@@ -355,6 +369,27 @@ class Engine:
         Checkpoint: always. If cancelled, the newborn ends.
         """
         wire = encode(args, handles=self.commands.handle_of)
+        process, unit = self.admit(
+            id, host, context=context, name=name, monitor=monitor, link=link
+        )
+        await self.bear(process, unit, wire)
+        return process
+
+    def admit(
+        self,
+        id: str,  # noqa: A002 - its name
+        host: Host,
+        *,
+        context: Context | None = None,
+        name: str | None = None,
+        monitor: int | None = None,
+        link: int | None = None,
+    ) -> tuple[Process, int]:
+        """Register a process that `bear` gives birth to; give the key of its unit.
+
+        Raises:
+          Error: As core S-3 to S-6.
+        """
         unit = self.units.of_process(id, budget=self.budget(host.id))
         process = self.node.admit(
             self.body,
@@ -367,6 +402,16 @@ class Engine:
             nurse=False,
             lazy=self.lazy(host.id),
         )
+        return process, unit.key
+
+    async def bear(self, process: Process, unit: int, wire: bytes) -> None:
+        """Give birth to an admitted process; return when its chunk has run.
+
+        Raises:
+          Error: Its chunk failed (core S-6).
+
+        Checkpoint: always. If cancelled, the newborn ends.
+        """
         number = process.pid.number
         pending = self._births[number] = _Pending()
 
@@ -375,7 +420,7 @@ class Engine:
             self._settle(self._births.pop(number, None), None, error)
 
         withdraw = process.on_end(ended)
-        self.vm.post_birth(number, unit.key, wire)
+        self.vm.post_birth(number, unit, wire)
         try:
             await pending.event.wait()
         except trio.Cancelled:
@@ -386,7 +431,20 @@ class Engine:
             withdraw()
         if pending.error is not None:
             raise pending.error
-        return process
+
+    def elsewhere(self, host: str) -> bool:
+        """Tell whether processes of a host are born in other VMs."""
+        del host
+        return False
+
+    def birth_elsewhere(self, *_args: Any, **_options: Any) -> None:
+        """Give birth in another VM for a program of this one."""
+        raise InternalError("this engine has one VM")
+
+    def start_driver(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Start to drive another VM beside this one."""
+        assert self._nursery is not None
+        self._nursery.start_soon(run)
 
     async def call(
         self,
@@ -505,10 +563,10 @@ class Engine:
         except Error:
             return changed & {entry}
 
-    def code_changed(self, ids: frozenset[str]) -> None:
-        """Forget units of changed entries; new births and calls get the new code."""
+    def forget_code(self, units: Iterable[Unit], ids: Iterable[str]) -> None:
+        """Forget what was built of changed entries."""
         self.commands.forget_plans()
-        for unit in self.units.forget(ids):
+        for unit in units:
             self.vm.post(door.FORGET, 1, unit.key)
             self.vm.post(door.FORGET, 3, to_bytes(unit.id))
         for id in ids:  # noqa: A001

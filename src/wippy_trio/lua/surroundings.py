@@ -63,6 +63,14 @@ class Surroundings(CodeSource, Protocol):
         """Tell whether channels of programs of a host are the kernel's."""
         ...
 
+    def isolation(self, host: str) -> int | None:
+        """Give the memory limit of a VM of a host with a VM for each process.
+
+        ``None`` for other hosts, whose processes share the VM of the runtime; 0 for no
+        limit.
+        """
+        ...
+
     def lazy(self, host: str) -> bool:
         """Tell whether processes of a host open their nursery on demand."""
         ...

@@ -77,6 +77,10 @@ class VmValue:
         """Give the value as a Python value, in a tuple."""
         return self._fetched().open()
 
+    def leave(self) -> LuaValues:
+        """Give the value without its VM."""
+        return self._fetched()
+
     def __del__(self) -> None:
         self._vm.post(RELEASE, self._key)
 
@@ -188,6 +192,18 @@ class VM:
         """Collect garbage in full; only between steps."""
         self._collect(b"collect")
         self._collect(b"collect")
+
+    def close(self) -> None:
+        """Free the Lua heap; not during a step.
+
+        The VM knows functions of Python that know the VM. No collector sees that cycle,
+        because it goes through both heaps, so it is cut here.
+        """
+        self.wake = lambda: None
+        self.inbound.clear()
+        self.births.clear()
+        del self._runtime, self._step, self._fetch, self._mend
+        del self._statistics, self._collect
 
     def statistics(self) -> Statistics:
         """Count what it holds; only between steps."""

@@ -75,6 +75,13 @@ class EngineSurroundings:
         options = self.runtime.host_options.get(host)
         return options is not None and options["nursery"] == "on_demand"
 
+    def isolation(self, host: str) -> int | None:
+        """Give the memory limit of a VM of a host with a VM for each process."""
+        options = self.runtime.host_options.get(host)
+        if options is None or options["isolation"] != "vm":
+            return None
+        return int(options["memory_limit"])
+
     def kernel_channels(self, host: str) -> bool:
         """Tell whether channels of programs of a host are the kernel's."""
         options = self.runtime.host_options.get(host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -9,7 +10,6 @@ import trio
 from wippy_trio.sdk import (
     EntryKind,
     InvalidError,
-    UnavailableError,
     read_lifecycle,
 )
 
@@ -84,17 +84,38 @@ def _rest(entry: Entry) -> Any:
     return data
 
 
+_SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
+_LEAST_MEMORY = 8 << 20
+"""A VM with its libraries takes one to two megabytes before any program is loaded."""
+
+
+def _memory_limit(host: dict[str, Any]) -> int:
+    """Read ``memory_limit``, in bytes or with a suffix."""
+    given = host.get("memory_limit", "64M")
+    found = _SIZE.fullmatch(str(given).strip())
+    if found is None or isinstance(given, bool):
+        raise InvalidError(
+            f"host.memory_limit: wanted a size such as 64M, got {given!r}"
+        )
+    limit = int(found[1]) << (10 * " KMGT".index((found[2] or " ").upper()))
+    if 0 < limit < _LEAST_MEMORY:
+        raise InvalidError(
+            f"host.memory_limit: wanted 8M or more, or 0 for none, got {given!r}"
+        )
+    return limit
+
+
 def read_host_options(entry: Entry) -> dict[str, Any]:
     """Read the options of a process host.
 
     ``workers``, ``queue_size`` and ``local_queue_size`` are hints. Ours are
-    ``budget`` (``full``, ``loops``, ``off``) and ``nursery`` (``eager``,
-    ``on_demand``) and ``channels`` (``vm``, ``kernel``). ``isolation`` has one value
-    so far.
+    ``budget`` (``full``, ``loops``, ``off``), ``nursery`` (``eager``, ``on_demand``),
+    ``channels`` (``vm``, ``kernel``) and ``isolation`` (``shared``, ``vm``). With
+    ``isolation: vm`` each process has a VM of its own, of at most ``memory_limit``
+    bytes (``64M``; 0 for no limit).
 
     Raises:
       InvalidError: A value of the wrong type or range.
-      UnavailableError: A value that this version does not carry out.
     """
     data = entry.data if isinstance(entry.data, dict) else {}
     host = data.get("host")
@@ -110,11 +131,9 @@ def read_host_options(entry: Entry) -> dict[str, Any]:
             raise InvalidError(
                 f"host.{field}: wanted a number above 0, got {host[field]!r}"
             )
-    if host.get("isolation") == "vm":
-        raise UnavailableError("host.isolation: vm is not available in this version")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"memory_limit": _memory_limit(host)}
     for field, allowed in (
-        ("isolation", ("shared",)),
+        ("isolation", ("shared", "vm")),
         ("channels", ("vm", "kernel")),
         ("budget", ("full", "loops", "off")),
         ("nursery", ("eager", "on_demand")),

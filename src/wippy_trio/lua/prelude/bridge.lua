@@ -17,7 +17,8 @@ local math_type = raw.math.type
 -- comes: call id -> task.
 local last_call = 0
 
-local function begin_call(task, fid, wire)
+-- Note that `task` is about to wait for an answer: the number of the call.
+local function note_call(task)
   local proc = task.proc
   local calls = proc.calls
   if not calls then
@@ -27,7 +28,13 @@ local function begin_call(task, fid, wire)
   last_call = last_call + 1
   task.seq = task.seq + 1
   calls[last_call] = task
-  emit(OUT.CALL, proc.n, last_call, fid, wire)
+  return last_call
+end
+P.note_call = note_call
+
+local function begin_call(task, fid, wire)
+  local call = note_call(task)
+  emit(OUT.CALL, task.proc.n, call, fid, wire)
 end
 P.begin_call = begin_call
 

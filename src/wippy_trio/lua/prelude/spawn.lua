@@ -50,14 +50,44 @@ local function spawn_refused(me, id, host_id, flags)
   end
 end
 
--- Admit and give birth: pid text and nil, or nil and an error.
-local function spawn(task, id, host_id, flags, builder, args)
+local UNBORN = 4
+
+-- Give birth in another VM, and wait for the answer: pid text, or nil and an error. For an `exec`
+-- it is the result of the process: value, error, and true.
+local function birth_elsewhere(task, id, host_id, flags, builder, args, exec)
+  local proc = task.proc
+  P.may_wait(task, exec and "process.exec" or "process.spawn")
+  local wire, pins = P.pack_passing(args.n, raw.table.unpack(args, 1, args.n))
+  local call = P.note_call(task)
+  P.pin_channels(pins)
+  local ok, kind, message, retryable, details = host.birth_elsewhere(proc.n, call, id, host_id,
+    flags, exec, builder and builder.name or false, builder and builder.wire or false, wire)
+  if not ok then
+    proc.calls[call] = nil
+    return nil, P.host_error(kind, message, retryable, details)
+  end
+  local tag, value = park(task)
+  if tag == 0 then
+    return value, nil
+  end
+  local _, v = P.unpack_wire(value)
+  if tag == 1 then
+    return v, nil, true
+  end
+  return nil, v, tag ~= UNBORN
+end
+
+-- Admit and give birth: pid text, or nil and an error; or what an `exec` in another VM gave.
+local function spawn(task, id, host_id, flags, builder, args, exec)
   local me = task.proc
   local ok, n, text, unit_key, guard =
     host.admit(me.n, id, host_id, flags, builder and builder.name or false,
       builder and builder.wire or false)
   if not ok then
     return nil, P.host_error(n, text, unit_key, guard)
+  end
+  if not n then
+    return birth_elsewhere(task, id, host_id, flags, builder, args, exec == true)
   end
   local proc, err = P.birth(n, text, unit_key, guard, args, task)
   if proc == nil then
@@ -119,8 +149,10 @@ local function exec_checked(task, builder, id, host_id, ...)
   end
   P.may_wait(task, "process.exec")
   local args = arguments(...)
-  local text, err = spawn(task, id, host_id, 0, builder, args)
-  if not text then
+  local text, err, over = spawn(task, id, host_id, 0, builder, args, true)
+  if over then
+    return text, err
+  elseif not text then
     if P.errors_kind(err) == K.PERMISSION_DENIED then
       return nil, err
     end
