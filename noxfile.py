@@ -259,3 +259,11 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks, each beside its yardstick; on request only."""
     install(session, "test")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def soak(session: nox.Session) -> None:
+    """Run much, long and often, and print what was seen; five minutes."""
+    install(session, "test")
+    session.env["WIPPY_TRIO_SOAK"] = "1"
+    pytest(session, "-s", "-m", "soak", *session.posargs)
