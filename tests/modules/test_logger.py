@@ -68,3 +68,27 @@ def test_names_and_fields_are_checked(tmp_path: Path) -> None:
     end }
     """
     assert run_function(tmp_path, source, modules="logger") == [False] * 4
+
+
+def test_a_record_never_fails(tmp_path: Path) -> None:
+    """Fields that are no table, and values that are no data, are written somehow."""
+    source = """
+    return { main = function()
+      local loop = {}
+      loop.self = loop
+      logger:info("one", 5)
+      logger:info("two", errors.new("broken"))
+      logger:info("three", { loop = loop, no = false, f = print })
+      logger:info()
+      logger:info(nil, nil)
+    end }
+    """
+    with structlog.testing.capture_logs() as logs:
+        run_function(tmp_path, source, modules="logger")
+    by_event = {entry["event"]: entry for entry in logs}
+    assert by_event["one"]["value"] == 5
+    assert str(by_event["two"]["error"]) == "broken"
+    assert by_event["three"]["loop"].startswith("table: ")
+    assert by_event["three"]["no"] is False
+    assert by_event["three"]["f"].startswith("function: ")
+    assert by_event["nil"]["log_level"] == "info"

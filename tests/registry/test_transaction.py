@@ -96,7 +96,10 @@ def test_a_pass_without_progress_ends_the_transaction_with_all_ids() -> None:
     assert transaction.state is TransactionState.DISCARDED
     error = transaction.error
     assert isinstance(error, NotFoundError)
-    assert str(error) == "unresolved dependencies after retry: app:a,app:c"  # apps 3.3
+    assert str(error) == (
+        "unresolved dependencies after retry: app:a,app:c"  # apps 3.3
+        " (app:a: no x:y; app:c: no x:y)"
+    )
     assert error.details == {
         "unresolved": {"app:a": "no x:y", "app:c": "no x:y"}
     }  # apps 13.23

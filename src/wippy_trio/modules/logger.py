@@ -32,15 +32,20 @@ local function own(self)
     raw.error("logger expected, got " .. P.type(self), 3)
   end
 end
+-- A record never fails: what is no table is a field of its own, and so is what is no data.
 local function merged(a, b)
   local t = {}
   for k, v in raw.next, a do t[k] = v end
-  if b ~= nil then
-    if P.type(b) ~= "table" then
-      P.bad_argument(2, "logger", "table", b)
-    end
+  if P.is_error(b) then
+    t.error = P.bag(b)
+  elseif b ~= nil and P.type(b) ~= "table" then
+    t.value = P.bag(b)
+  elseif b ~= nil then
     for k, v in P.pairs(b) do
-      if raw.type(k) == "string" then t[k] = P.bag(v) end
+      if raw.type(k) == "string" then
+        local ok, data = raw.pcall(P.bag, v)
+        t[k] = ok and data or not ok and P.plain_text(v)
+      end
     end
   end
   return t
@@ -63,8 +68,8 @@ function methods.named(self, name)
 end
 methods["with"] = function(self, fields)
   own(self)
-  if fields == nil then
-    P.bad_argument(1, "with", "table", nil)
+  if P.type(fields) ~= "table" then
+    P.bad_argument(1, "with", "table", fields)
   end
   return new(self[NAME], merged(self[FIELDS], fields))
 end

@@ -198,8 +198,9 @@ class Transaction:
             operation.entry.id: str(self._reasons[operation.entry.id])
             for operation in self._deferred
         }
+        reasons = "; ".join(f"{id_}: {cause}" for id_, cause in causes.items())
         return NotFoundError(
-            f"unresolved dependencies after retry: {','.join(causes)}",
+            f"unresolved dependencies after retry: {','.join(causes)} ({reasons})",
             details={"unresolved": causes},
         )
 
