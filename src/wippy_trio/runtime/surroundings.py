@@ -57,7 +57,9 @@ class EngineSurroundings:
             return host
         if id in self.runtime.live.state.state:
             raise InternalError(
-                "host does not implement process.Host", details={"host_id": id}
+                "host does not implement process.Host",
+                retryable=False,
+                details={"host_id": id},
             )
         raise NotFoundError("host not found", details={"host_id": id})
 

@@ -78,10 +78,10 @@ class ProcessHost(EntryKind):
 
 def _rest(entry: Entry) -> Any:
     data = dict(entry.data) if isinstance(entry.data, dict) else {}
-    host = data.get("host")
+    host = data.pop("host", None)
     if isinstance(host, dict):
-        data["host"] = {k: v for k, v in host.items() if k != "workers"}
-    return data
+        host = {k: v for k, v in host.items() if k != "workers"}
+    return data, host or {}
 
 
 _SIZE = re.compile(r"(\d+)(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)

@@ -584,7 +584,7 @@ function P.watch_for_deadlock(task)
   end
   fail(proc, P.error_new(
     "deadlock: all coroutines blocked with no pending operations (threads=1)",
-    P.errors.INTERNAL, false))
+    P.errors.INTERNAL, nil)) -- a supervisor may try again (SUP-7)
 end
 
 -- Upgrade (P-100 to P-108): the same pid, links and names; new code, new state.
@@ -607,7 +607,7 @@ function P.upgrade(proc, unit_key, args)
   if not unit then
     local ok, found = raw.pcall(fetch_unit, unit_key)
     if not ok then
-      return fail(proc, P.error_new("upgrade: " .. P.tostring(found), P.errors.INTERNAL, false))
+      return fail(proc, P.error_new("upgrade: " .. P.tostring(found), P.errors.INTERNAL, nil))
     end
     unit = found
   end
@@ -620,6 +620,6 @@ function P.upgrade(proc, unit_key, args)
   if ready then
     push(task)
   elseif ready == nil then
-    fail(proc, P.error_new("upgrade: " .. P.tostring(e), P.errors.INTERNAL, false))
+    fail(proc, P.error_new("upgrade: " .. P.tostring(e), P.errors.INTERNAL, nil))
   end
 end

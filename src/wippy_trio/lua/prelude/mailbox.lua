@@ -379,8 +379,8 @@ function P.close_topic(proc, st)
   return true
 end
 
--- Whether a link-down event still waits unread (L-18).
-function P.waiting_link_down(proc)
+-- An event of a kind that still waits unread, or nil.
+local function waiting_event(proc, kind)
   local queues = {
     proc.at and proc.at[EVENTS],
     proc.subs and proc.subs[EVENTS] and proc.subs[EVENTS].wait,
@@ -388,13 +388,36 @@ function P.waiting_link_down(proc)
   for _, q in rawnext, queues do
     if q then
       for i = q.h, q.t - 1, 2 do
-        if q[i][VALUE].kind == "pid.link.down" then
-          return true
+        local event = q[i][VALUE]
+        if event.kind == kind then
+          return event
         end
       end
     end
   end
-  return false
+end
+
+-- Whether a link-down event still waits unread (L-18).
+function P.waiting_link_down(proc)
+  return waiting_event(proc, "pid.link.down") ~= nil
+end
+
+-- Tell a process that its code changed; what waits unread takes the new sources in (P-116).
+function P.deliver_outdated(proc, event)
+  local waiting = waiting_event(proc, event.kind)
+  if not waiting then
+    return P.deliver_system(proc, EVENTS, event)
+  end
+  local sources, known = waiting.sources, {}
+  for i = 1, #sources do
+    known[sources[i]] = true
+  end
+  for i = 1, #event.sources do
+    if not known[event.sources[i]] then
+      sources[#sources + 1] = event.sources[i]
+    end
+  end
+  raw.table.sort(sources)
 end
 
 -- Messages that a process has not received yet, for its upgraded code (P-104).

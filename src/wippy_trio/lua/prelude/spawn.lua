@@ -207,7 +207,7 @@ function process.upgrade(id, ...)
   local args = arguments(...)
   local ok, key, message, retryable, details = host.upgrade(proc.n, id)
   if not ok then
-    P.fail_process(proc, P.error_new("upgrade: " .. message, K.INTERNAL, false))
+    P.fail_process(proc, P.error_new("upgrade: " .. message, K.INTERNAL, nil))
     P.vanish(task)
   end
   local _ = retryable and details

@@ -116,7 +116,12 @@ local IN = {
   function(n, topic, wire) -- 11: a value for a system topic
     local proc = procs[n]
     if proc then
-      P.deliver_system(proc, topic, second(unpack_wire(wire)))
+      local value = second(unpack_wire(wire))
+      if topic == P.EVENTS_TOPIC and value.kind == "pid.outdated" then
+        P.deliver_outdated(proc, value)
+      else
+        P.deliver_system(proc, topic, value)
+      end
     end
   end,
 

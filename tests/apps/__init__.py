@@ -1,0 +1,1 @@
+"""Applications as a whole: apps.md, sections 3 to 6."""
