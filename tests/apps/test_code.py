@@ -127,9 +127,8 @@ async def test_faults_of_the_closure_fail_the_build(
     entries = library("a", "b: app:b") + library("b", "a: app:a")
     entries += library("lib", modules="time") + library("mine")
     entries += program("p", imports, modules)
-    sources = dict.fromkeys(
-        ("a", "b", "lib", "mine"), "return { main = function() end }"
-    )
+    source = "return { main = function() end }"
+    sources = dict.fromkeys(("a", "b", "lib", "mine"), source)
     sources["p"] = sources["a"]
     error: BaseException | None = None
     try:
@@ -139,7 +138,7 @@ async def test_faults_of_the_closure_fail_the_build(
     except BaseExceptionGroup as group:
         found = group
         while isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]  # type: ignore[assignment]
+            found = found.exceptions[0]
         error = found
     except Error as raised:
         error = raised
@@ -326,13 +325,11 @@ async def test_a_failing_chunk_of_a_function(
         ),
         ("{name: p, kind: process.lua, source: 'return +'}", ""),
         (
-            "{name: p, kind: function.lua, source: 'return 1', method: m,"
-            " pool: {type: wrong}}",
+            "{name: p, kind: function.lua, source: 'a = 1', method: m, pool: {type: x}}",
             "pool.type",
         ),
         (
-            "{name: p, kind: function.lua, source: 'return 1', method: m,"
-            " pool: {size: -1}}",
+            "{name: p, kind: function.lua, source: 'a = 1', method: m, pool: {size: -1}}",
             "pool.size",
         ),
     ],

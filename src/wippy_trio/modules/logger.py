@@ -32,7 +32,7 @@ local function own(self)
     raw.error("logger expected, got " .. P.type(self), 3)
   end
 end
--- A record never fails: what is no table is a field of its own, and so is what is no data.
+-- A record never fails: what is no table or no data is written by its text.
 local function merged(a, b)
   local t = {}
   for k, v in raw.next, a do t[k] = v end
