@@ -325,11 +325,11 @@ async def test_a_failing_chunk_of_a_function(
         ),
         ("{name: p, kind: process.lua, source: 'return +'}", ""),
         (
-            "{name: p, kind: function.lua, source: 'a = 1', method: m, pool: {type: x}}",
+            "{name: p, kind: function.lua, source: 'a=1', method: m, pool: {type: x}}",
             "pool.type",
         ),
         (
-            "{name: p, kind: function.lua, source: 'a = 1', method: m, pool: {size: -1}}",
+            "{name: p, kind: function.lua, source: 'a=1', method: m, pool: {size: -1}}",
             "pool.size",
         ),
     ],
