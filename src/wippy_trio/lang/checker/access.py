@@ -11,10 +11,12 @@ from wippy_trio.lang.narrow import without_nil
 from wippy_trio.lang.strings import string_value
 from wippy_trio.lang.substitute import mentions, substitute
 from wippy_trio.lang.types import (
+    ANY,
     ANY_FUNCTION,
     BOOLEAN,
     DYNAMIC,
     ERROR,
+    FALSE,
     INTEGER,
     NEVER,
     NIL,
@@ -142,7 +144,7 @@ class Access(Base):
                 known = self.facts.get(key)
                 if known is not None:
                     return known
-        return found
+        return DYNAMIC if found is ANY else found
 
     def lookup(self, base: Type, name: str) -> Type | None:
         """Return the type of a field; None if the type has no such field."""
@@ -211,7 +213,8 @@ class Access(Base):
         if count and not shape.name and not (count == 1 and name in shape.learned):
             return DYNAMIC
         if known is not None:
-            return DYNAMIC if known in NILS else widen(known)
+            # Nil and false often hold the place of what comes later.
+            return DYNAMIC if known in NILS or known is FALSE else widen(known)
         owner: Symbol | None = shape.owner  # type: ignore[assignment]
         if owner is not None:
             functions = self.survey.methods.get(owner)
@@ -343,7 +346,7 @@ class Access(Base):
                 known = self.facts.get(path)
                 if known is not None:
                     return known
-        return found
+        return DYNAMIC if found is ANY else found
 
     def element(self, base: Type, key: Type, node: lua.Index) -> Type:
         """Return the type of an element and report a key that cannot be one."""

@@ -12,6 +12,7 @@ from wippy_trio.lang.checker.literals import Literals
 from wippy_trio.lang.narrow import meet, truthy, without_nil
 from wippy_trio.lang.substitute import substitute
 from wippy_trio.lang.types import (
+    ANY,
     BOOLEAN,
     DYNAMIC,
     ERROR,
@@ -236,6 +237,10 @@ class Calls(Literals):
         if isinstance(expand(rest), (Function, TypeValue, Intersection)):
             return self.apply(rest, node, place, arguments, receiver, expected)
         self.spend(arguments)
+        parts = [expand(each) for each in members(rest)]
+        if parts and all(map(self._uncallable, parts)):
+            message = f"expected function, got {show(shape, literals=False)}"
+            self.error("E0002", message, place)
         return ANYTHING
 
     def _overloads(
@@ -304,8 +309,13 @@ class Calls(Literals):
         if function.results == (NEVER,):
             self.dead = True
             return Results((NEVER,), None)
+        results = function.results
+        if ANY in results:
+            # What is read out of an ``any`` passes everywhere; only a variable of that
+            # type is held to it (types 3.2, 6.3).
+            results = tuple([DYNAMIC if each is ANY else each for each in results])
         return Results(
-            function.results,
+            results,
             function.rest,
             function.linked,
             function.standard,

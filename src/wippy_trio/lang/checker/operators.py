@@ -53,6 +53,7 @@ _EVENTS: Final = {
 }
 _BITWISE: Final = frozenset(("&", "|", "~", "<<", ">>"))
 _ORDER: Final = frozenset(("<", "<=", ">", ">="))
+_LOOKED_UP: Final = (lua.Field, lua.Index)
 _PLAIN_TABLES: Final = (Array, Map, List)
 
 
@@ -95,10 +96,16 @@ class Operators(Access):
             if answer is DYNAMIC:
                 self._constructors(operator, left_node, node.right)
             return answer
+        # An operand of unknown type may bring a metamethod that takes the other one.
+        loose = left in UNTYPED or right in UNTYPED
         if operator == "..":
-            self._concatenated(left_node, left)
-            self._concatenated(node.right, right)
+            if not (loose and _is_object(left)):
+                self._concatenated(left_node, left)
+            if not (loose and _is_object(right)):
+                self._concatenated(node.right, right)
             return STRING
+        if loose and (_is_object(left) or _is_object(right)):
+            return DYNAMIC
         if self.numeric(left_node, left):
             self.numeric(node.right, right)
         if operator in _BITWISE or operator == "//":
@@ -166,6 +173,8 @@ class Operators(Access):
             shape = expand(each)
             if shape is STANDARD_NIL:
                 continue  # unsure: an idiom that is checked in other ways
+            if isinstance(shape, Function) and isinstance(node, _LOOKED_UP):
+                continue
             if self.never_number(shape):
                 return type_
         return None
@@ -182,6 +191,8 @@ class Operators(Access):
 
     def _concatenated(self, node: lua.Expression, type_: Type) -> None:
         parts = [expand(each) for each in members(type_)]
+        if isinstance(node, _LOOKED_UP) and any(isinstance(e, Function) for e in parts):
+            return  # a method may stand in for a value that is computed on demand
         if all(map(self._never_text, parts)) and parts and type_ is not NEVER:
             message = f"cannot concatenate {show(type_, literals=False)}"
             message += ", expected string or number"
@@ -255,6 +266,12 @@ class Operators(Access):
         if type_ is not NEVER and parts and all(map(_no_length, parts)):
             message = f"cannot apply length operator to {show(type_, literals=False)}"
             self.error("E0019", f"{message}, expected string or table", node)
+
+
+def _is_object(type_: Type) -> bool:
+    """Tell whether a value may be an operand of another value's metamethod."""
+    kinds = (Function, Record, Table, Interface, *_PLAIN_TABLES)
+    return isinstance(expand(type_), kinds)
 
 
 def _no_length(shape: Type) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wippy_trio.lang import syntax as lua
 from wippy_trio.lang.checker.base import Link, Results, State, Variable
 from wippy_trio.lang.checker.targets import Targets
+from wippy_trio.lang.diagnostics import LuaSyntaxError
 from wippy_trio.lang.narrow import without_nil
 from wippy_trio.lang.types import (
     ANY,
@@ -163,7 +164,12 @@ class Statements(Targets):
                     rest = DYNAMIC
                 break
             if expected is None:
-                types.append(self.value(node))
+                if node.__class__ is lua.Call or node.__class__ is lua.MethodCall:
+                    given = self.results(node)
+                    type_ = given.first
+                    types.append(self.soft(type_) if given.standard else type_)
+                else:
+                    types.append(self.value(node))
             else:
                 type_, fault = self.accept(node, expected)
                 if fault is not None:
@@ -411,7 +417,8 @@ class Statements(Targets):
 
     def _bound(self, node: lua.Expression, what: str) -> Type:
         type_ = self.value(node)
-        if self._bad_operand(node, type_) is not None:
+        kept = without_nil(type_)
+        if self._bad_operand(node, type_ if kept is NEVER else kept) is not None:
             shown = show(type_, literals=False)
             self.error("E0000", f"for loop {what} must be numeric, got {shown}", node)
             return DYNAMIC
@@ -547,13 +554,17 @@ class Statements(Targets):
         if self.labels is None:
             from wippy_trio.lang.jumps import resolve_jumps  # noqa: PLC0415 - rare
 
-            places = set(resolve_jumps(self.chunk).backward)
-            found = resolve_jumps(self.chunk).names
-            self.labels = {
-                each.name
-                for each in found
-                if isinstance(each, lua.Goto) and each.start in places
-            }
+            try:
+                jumps = resolve_jumps(self.chunk)
+            except LuaSyntaxError:
+                self.labels = set()  # told by whoever parses; here it changes nothing
+            else:
+                places = set(jumps.backward)
+                self.labels = {
+                    each.name
+                    for each in jumps.names
+                    if isinstance(each, lua.Goto) and each.start in places
+                }
         return self.labels
 
 

@@ -12,6 +12,7 @@ from wippy_trio.lang.narrow import keep, without_nil
 from wippy_trio.lang.strings import string_value
 from wippy_trio.lang.types import (
     DYNAMIC,
+    FALSE,
     INTEGER,
     NEVER,
     NIL,
@@ -280,7 +281,9 @@ class Targets(Functions):
                 shape.open = True
             return
         if name.startswith("__") or name not in shape.fields:
-            shape.fields[name] = self._general(type_)
+            # Nil and false often hold the place of what comes later.
+            unsure = type_ in NILS or type_ is FALSE
+            shape.fields[name] = DYNAMIC if unsure else self._general(type_)
             shape.learned.add(name)
 
     def _general(self, type_: Type) -> Type:
