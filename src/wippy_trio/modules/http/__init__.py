@@ -10,9 +10,13 @@ from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl
 
+import trio
+
 from wippy_trio.errors import Error, InternalError, InvalidError
+from wippy_trio.modules._stream import Source, Stream
 from wippy_trio.modules.http.constants import CONSTANTS
 from wippy_trio.modules.http.exchange import SSE, Exchange
+from wippy_trio.modules.http.multipart import Form, boundary_of, read_form
 from wippy_trio.modules.json import codec
 from wippy_trio.sdk import LuaModule, current_process
 
@@ -263,6 +267,55 @@ def json_value() -> Any:
 async def body_json(most: int, seconds: float) -> Any:
     """Wait for the body and read it as JSON."""
     return _decoded(await body(most, seconds))
+
+
+class _Body(Source):
+    """The body of a request as a stream."""
+
+    readable = True
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.size = exchange.content_length
+
+    async def read(self, most: int) -> bytes:
+        """Give some of it as it arrives."""
+        return await self._exchange.read(most)
+
+
+@MODULE.export(name="_stream")
+def stream() -> Any:
+    """Give the body as a stream."""
+    exchange = current_exchange()
+    if exchange.content_length == 0:
+        raise InvalidError("no request body")
+    return Stream(_Body(exchange), closed=lambda: exchange.finished)
+
+
+@MODULE.export(name="_parse_multipart")
+async def parse_multipart(memory: int, most: int, seconds: float) -> dict[str, Any]:
+    """Read a form (modules-io 8.4)."""
+    exchange = current_exchange()
+    boundary = boundary_of(_text(exchange.header(b"content-type")) or "")
+    exchange.check_length(most)
+    if exchange.files is None:
+        exchange.files = []
+    size = 0
+
+    async def read() -> bytes:
+        nonlocal size
+        data = await exchange.read()
+        size += len(data)
+        if size > most:
+            raise InvalidError(f"request body too large: wanted at most {most} bytes")
+        return data
+
+    form: Form | None = None
+    with trio.move_on_after(seconds):
+        form = await read_form(read, boundary, memory, exchange.files.append)
+    if form is None:
+        raise InternalError("reading the form timed out", retryable=False)
+    return {"values": form.values, "files": form.files}
 
 
 # -- the response ------------------------------------------------------------------

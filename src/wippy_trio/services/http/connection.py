@@ -115,6 +115,7 @@ class Connection:
         self._parser = Parser(server.limits)
         self._eof = False
         self._watching = False
+        self._reading = False
         self._arrived = trio.lowlevel.ParkingLot()
         self._served = 0
         self.on_gone: Callable[[], None] | None = None
@@ -135,20 +136,20 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until the client or the server has had enough."""
-        with self.scope:
-            try:
+        try:
+            with self.scope:
                 await self._greet()
                 while await self._serve_one():
                     pass
-            except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            finally:
-                self._left_by_client()
-        with trio.CancelScope(shield=True), trio.move_on_after(LINGER):
-            if isinstance(self.stream, trio.SSLStream):
-                await self.stream.aclose()
-            else:
-                await trio.aclose_forcefully(self.stream)
+        except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._left_by_client()
+            with trio.CancelScope(shield=True), trio.move_on_after(LINGER):
+                if isinstance(self.stream, trio.SSLStream):
+                    await self.stream.aclose()
+                else:
+                    await trio.aclose_forcefully(self.stream)
 
     async def _greet(self) -> None:
         stream = self.stream
@@ -302,16 +303,21 @@ class Connection:
 
     async def _pull(self) -> None:
         """Get more bytes: read them, or wait for the task that does."""
-        if self._watching:
+        if self._watching or self._reading:
             await self._arrived.park()
-            return
-        await self._read_once()
+        else:
+            await self._read_once()
 
     async def _read_once(self) -> None:
+        self._reading = True
         try:
             data = await self.stream.receive_some(READ_SIZE)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             data = b""
+        finally:
+            self._reading = False
+            if self._arrived:
+                self._arrived.unpark_all()
         if data:
             self._parser.feed(bytes(data))
         else:
@@ -319,7 +325,8 @@ class Connection:
 
     def watch(self) -> None:
         """Read ahead from now on, to see the client leave; the server asks for it."""
-        if not self._watching and self.busy and not self._eof and not self.detached:
+        quiet = not (self._watching or self._reading or self._eof or self.detached)
+        if quiet and self.busy:
             self._watching = True
             self._watch_scope = trio.CancelScope()
             self.server.nursery.start_soon(self._watch)
