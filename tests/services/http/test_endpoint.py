@@ -282,7 +282,8 @@ BODIES = {
       local v, e1 = stream:write("x")
       local p, e2 = stream:seek("set", 0)
       res:write_json({n = n, many = pieces > 1, size = info.size,
-        write = {v, e1:kind()}, seek = {p, e2:kind()}, position = stream:stat().position,
+        write = {v, e1:kind()}, seek = {p, e2:kind()},
+        position = stream:stat().position,
         bad = pcall(stream.seek, stream, "x"), closed = stream:close()})""",
     "lines": """
       local req, res = http.request(), http.response()

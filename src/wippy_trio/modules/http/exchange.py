@@ -148,6 +148,14 @@ class Exchange:
         host, port = client
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    @property
+    def peer_ip(self) -> str:
+        """The address alone, without its port."""
+        if self.remote is not None:
+            return self.remote
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
     def header(self, name: bytes) -> bytes | None:
         """Join the values of a header, or ``None``."""
         found = [value for key, value in self.headers if key == name]

@@ -156,9 +156,7 @@ async def _send_parts(
     tail = b"\r\n--%b--\r\n" % boundary
     total = sum(map(len, heads)) + len(tail) + sum(r.end - r.start for r in ranges)
     exchange.status = 206
-    exchange.set_field(
-        b"content-type", b"multipart/byteranges; boundary=%b" % boundary
-    )
+    exchange.set_field(b"content-type", b"multipart/byteranges; boundary=%b" % boundary)
     exchange.set_field(b"content-length", b"%d" % total)
     for head, part in zip(heads, ranges, strict=True):
         exchange.write(head)
@@ -187,6 +185,6 @@ async def _copy(exchange: Exchange, file: BinaryIO, part: Range) -> None:
             await exchange.flush()
 
 
-def _call(read: Any, size: int, begin: bool) -> bytes:  # noqa: FBT001 - positional only
+def _call(read: Any, size: int, begin: bool) -> bytes:
     data: bytes = read(size, begin=begin)
     return data

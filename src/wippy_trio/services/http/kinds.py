@@ -32,7 +32,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 class HttpKinds(EntryKind):
     """Handle the HTTP entries; they refer to each other, so one handler has them."""
 
-    kinds = ("http.service", "http.router", "http.endpoint", "http.asgi")
+    kinds = ("http.service", "http.router", "http.endpoint", "http.static", "http.asgi")
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
@@ -125,6 +125,7 @@ class HttpKinds(EntryKind):
             prefix,
             self._middlewares(entry, "middleware", "options", "before"),
             self._middlewares(entry, "post_middleware", "post_options", "after"),
+            site.id,
         )
         return site, router
 
@@ -161,7 +162,6 @@ class HttpKinds(EntryKind):
         """Replace a router; its endpoints go with it, all or none."""
         from wippy_trio.services.http.routing import (  # noqa: PLC0415
             Route,
-            join_path,
             parse_pattern,
             refuse_conflicts,
         )
@@ -179,9 +179,8 @@ class HttpKinds(EntryKind):
             target = route.target
             if target.router.id != old.id:
                 continue
-            endpoint = Endpoint(self.runtime, id_, target.function, router)
-            endpoint.path = target.path
-            pattern = parse_pattern(join_path(router.prefix, target.path))
+            endpoint = Endpoint(self.runtime, id_, target.function, router, target.path)
+            pattern = parse_pattern(endpoint.pattern)
             renewed = Route(route.method, pattern, endpoint)
             refuse_conflicts(renewed, [*others.values(), *moved.values()])
             moved[id_] = renewed
@@ -208,7 +207,6 @@ class HttpKinds(EntryKind):
     async def _create_endpoint(self, entry: Entry) -> None:
         from wippy_trio.services.http.routing import (  # noqa: PLC0415
             Route,
-            join_path,
             parse_pattern,
             refuse_conflicts,
         )
@@ -232,12 +230,10 @@ class HttpKinds(EntryKind):
         if site is None:
             raise NotFoundError(f"router not found: {router_id}")
         router = site.routers[router_id]
-        pattern = parse_pattern(join_path(router.prefix, path))
         endpoint = Endpoint(
-            self.runtime, entry.id, complete_id(function, entry.ns), router
+            self.runtime, entry.id, complete_id(function, entry.ns), router, path
         )
-        endpoint.path = path
-        route = Route(method, pattern, endpoint)
+        route = Route(method, parse_pattern(endpoint.pattern), endpoint)
         refuse_conflicts(route, site.routes.values())
         site.routes[entry.id] = route
         self._endpoint_site[entry.id] = site

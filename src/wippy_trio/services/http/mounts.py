@@ -133,6 +133,19 @@ class AsgiMount:
         }
         await self.handler(exchange)
 
+    async def websocket(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+        prefix: str,
+    ) -> None:
+        """Let the application have a WebSocket; middlewares do not see it."""
+        inner = {k: v for k, v in scope.items() if not k.startswith("wippy_trio.")}
+        inner["root_path"] = scope.get("root_path", "") + prefix
+        inner["state"] = {**scope.get("state", {}), **self.state}
+        await self.app(inner, receive, send)
+
     async def _call(self, exchange: Exchange) -> None:
         """Run the application; what it sends goes through the exchange.
 

@@ -7,7 +7,7 @@ that run go on with the one they found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import structlog
@@ -17,13 +17,13 @@ from wippy_trio.errors import Error, NotFoundError
 from wippy_trio.kernel import Context
 from wippy_trio.modules.http.exchange import BrokenResponseError, Exchange
 from wippy_trio.modules.json import codec
-from wippy_trio.services.http.routing import Mount, Route, Table
+from wippy_trio.services.http.relay.handshake import websocket_exchange
+from wippy_trio.services.http.routing import Mount, Route, Table, join_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 
     from wippy_trio.sdk import Runtime
-    from wippy_trio.services.http.middleware import Middleware
 
     Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -32,10 +32,18 @@ __all__ = ["Endpoint", "Router", "Site", "answer_text", "chained"]
 log = structlog.get_logger("http")
 
 
+class Middleware(Protocol):
+    """What goes around a handler."""
+
+    def around(self, handler: Handler, endpoint: Any) -> Handler:
+        """Give the handler that goes around another."""
+        ...
+
+
 class Router:
     """Hold a prefix and the middlewares around the routes below it."""
 
-    __slots__ = ("after", "before", "id", "prefix")
+    __slots__ = ("after", "before", "id", "prefix", "server")
 
     def __init__(
         self,
@@ -43,8 +51,10 @@ class Router:
         prefix: str,
         before: Sequence[Middleware],
         after: Sequence[Middleware],
+        server: str,
     ) -> None:
         self.id = id
+        self.server = server
         self.prefix = prefix
         self.before = tuple(before)
         self.after = tuple(after)
@@ -59,6 +69,7 @@ class Endpoint:
         "id",
         "options_handler",
         "path",
+        "pattern",
         "router",
         "runtime",
     )
@@ -69,11 +80,13 @@ class Endpoint:
         id: str,  # noqa: A002 - its name
         function: str,
         router: Router,
+        path: str,
     ) -> None:
         self.runtime = runtime
         self.id = id
         self.function = function
-        self.path = ""
+        self.path = path
+        self.pattern = join_path(router.prefix, path)
         self.router = router
         self.handler = chained(
             router.before, chained(router.after, self.call, self), self
@@ -171,7 +184,7 @@ class Site:
         if kind == "http":
             await self._http(scope, receive, send)
         elif kind == "websocket":
-            await send({"type": "websocket.close"})
+            await self._websocket(scope, receive, send)
         elif kind == "lifespan":
             await _lifespan(receive, send)
         else:
@@ -198,6 +211,22 @@ class Site:
                 await self.respond(exchange)
             finally:
                 nursery.cancel_scope.cancel()
+
+    async def _websocket(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        found = self.table.find("GET", _encoded_path(scope))
+        if found.mount is not None and hasattr(found.mount.target, "websocket"):
+            await found.mount.target.websocket(scope, receive, send, found.mount.prefix)
+            return
+        await receive()  # the news that somebody wants to connect
+        exchange = websocket_exchange(scope, receive, send)
+        exchange.scope.setdefault("wippy_trio.connection", _Link.idle())
+        exchange.context = self.context
+        await self.respond(exchange)
 
     async def respond(self, exchange: Exchange) -> None:
         """Route an exchange, run its handler, complete its response."""
@@ -286,6 +315,11 @@ class _Link:
         self._over = trio.Event()
         self._scope = scope
         self.on_gone: Callable[[], None] | None = None
+
+    @classmethod
+    def idle(cls) -> _Link:
+        """Make one for a WebSocket: its own messages tell when the client leaves."""
+        return cls.__new__(cls)
 
     def body_at_once(self) -> bytes | None:
         """Know nothing ahead of time."""

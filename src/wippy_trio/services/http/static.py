@@ -105,7 +105,7 @@ class StaticMount:
         Returns:
           A path and what is known of it; or a text if the path wants a slash.
         """
-        place = resolve(".", path.replace("\\", "/") if False else path)  # noqa: SIM210
+        place = resolve(".", path)
         info = volume.stat(place)
         if not info.is_dir:
             if path.endswith("/"):

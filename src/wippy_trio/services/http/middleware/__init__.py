@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "Middleware", "Options", "make_middlewares"]
 
 _HOMES = {
+    "compress": "compress:Compress",
     "cors": "cors:Cors",
+    "endpoint_firewall": "firewall:EndpointFirewall",
+    "metrics": "metrics:RequestMetrics",
+    "otel": "otel:Otel",
+    "ratelimit": "ratelimit:RateLimit",
+    "real_ip": "real_ip:RealIp",
+    "resource_firewall": "firewall:ResourceFirewall",
+    "sendfile": "sendfile:SendFile",
+    "sse_relay": "relays:SseRelayStart",
+    "token_auth": "token_auth:TokenAuth",
+    "websocket_relay": "relays:WebSocketRelayStart",
 }
 NAMES = tuple(sorted(_HOMES))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from wippy_trio.modules.http.headers import first_of
 from wippy_trio.services.http.middleware import Middleware, Options
+from wippy_trio.services.http.origins import OriginList
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,48 +16,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Exchange], Awaitable[None]]
 
-__all__ = ["Cors", "OriginList"]
+__all__ = ["Cors"]
 
 _HEADERS = "Origin,Content-Type,Accept,Authorization,X-Requested-With"
 _METHODS = "GET,POST,PUT,DELETE,OPTIONS,PATCH"
-
-
-class OriginList:
-    """Decide about origins: exact ones, ``*``, ``*.example.org``, ``localhost``."""
-
-    def __init__(self, patterns: tuple[str, ...]) -> None:
-        self._any = "*" in patterns
-        self._exact = {p.lower() for p in patterns}
-        self._suffixes = tuple(_suffix(p.lower()) for p in patterns if "*." in p)
-        self._localhost = "localhost" in self._exact
-
-    def __contains__(self, origin: str) -> bool:
-        if self._any:
-            return True
-        origin = origin.lower()
-        if origin in self._exact:
-            return True
-        try:
-            parts = urlsplit(origin)
-            host, scheme = parts.hostname or "", parts.scheme
-            port = parts.port
-        except ValueError:
-            return False
-        if host in self._exact or (port and f"{host}:{port}" in self._exact):
-            return True
-        if self._localhost and host in ("localhost", "127.0.0.1", "::1"):
-            return True
-        return any(
-            host.endswith(suffix) and (not wanted or wanted == scheme)
-            for wanted, suffix in self._suffixes
-        )
-
-
-def _suffix(pattern: str) -> tuple[str, str]:
-    scheme, separator, rest = pattern.partition("://")
-    if not separator:
-        scheme, rest = "", pattern
-    return scheme, rest.removeprefix("*")
 
 
 class Cors(Middleware):

@@ -41,7 +41,9 @@ class SendFile(Middleware):
 
         async def sendfile(exchange: Exchange) -> None:
             await handler(exchange)
-            path = exchange.field(b"x-sendfile") or exchange.field(b"x-file-path")
+            path = exchange.field(b"x-sendfile")
+            if path is None:
+                path = exchange.field(b"x-file-path")
             if path is None or exchange.started:
                 return
             name = exchange.field(b"x-file-name")

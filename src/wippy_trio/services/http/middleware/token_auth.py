@@ -74,7 +74,7 @@ class TokenAuth(Middleware):
             prefix = self._prefix
             if value[: len(prefix)].lower() == prefix.lower():
                 return value[len(prefix) :].strip()
-        query = exchange.scope.get("query_string", b"")
+        query: bytes = exchange.scope.get("query_string", b"")
         if query:
             for name, text in parse_qsl(query.decode("latin-1")):
                 if name == self._query and text:
@@ -88,7 +88,7 @@ class TokenAuth(Middleware):
                 return ""
             morsel = jar.get(self._cookie)
             if morsel is not None:
-                return morsel.value
+                return str(morsel.value)
         return ""
 
     async def _identify(self, exchange: Exchange, token: str) -> None:
