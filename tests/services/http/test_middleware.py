@@ -330,7 +330,8 @@ def test_resource_firewall_and_a_firewall_before_the_route(tmp_path: Path) -> No
     meta: {server: gateway}
     prefix: /early
     middleware: [endpoint_firewall]
-  - {name: e, kind: http.endpoint, meta: {router: early}, method: GET, path: /f, func: f}
+  - {name: e, kind: http.endpoint, meta: {router: early}, method: GET, path: /f,
+     func: f}
 """
 
     async def scene(app: Application) -> None:
@@ -396,7 +397,8 @@ def test_sendfile(tmp_path: Path) -> None:
     meta: {server: gateway}
     prefix: /none
     middleware: [sendfile]
-  - {name: p, kind: http.endpoint, meta: {router: plain}, method: GET, path: /f, func: f}
+  - {name: p, kind: http.endpoint, meta: {router: plain}, method: GET, path: /f,
+     func: f}
 """.replace("FOLDER", str(tmp_path / "files"))
     router = """
     middleware: [sendfile]
