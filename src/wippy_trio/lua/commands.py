@@ -21,6 +21,8 @@ from wippy_trio.lua.codec import decode, encode
 from wippy_trio.lua.crossing import HANDLE_CLASS
 from wippy_trio.lua.functions import (
     MisuseError,
+    TooLongError,
+    attempted_in_place,
     describe_function,
     running_process,
 )
@@ -122,6 +124,7 @@ class Commands:
             "perf": self.engine.slice_clock,
             "wall": self.wall,
             "call": self.call,
+            "attempt": self.attempt,
             "upper": upper,
             "lower": lower,
             "matches": matches,
@@ -627,6 +630,21 @@ class Commands:
         except Exception as raised:  # noqa: BLE001 - no exception reaches a program
             return self.failure(function, raised)
         finally:
+            running_process.reset(token)
+
+    def attempt(self, fid: int, number: int, wire: bytes) -> tuple[int, Any]:
+        """Run a function in place that may ask for a thread: then the tag is 5."""
+        function = self.functions[fid]
+        process = self.node.processes.get(number) or self.engine.detached.get(number)
+        token, mark = running_process.set(process), attempted_in_place.set(True)
+        try:
+            return self.result(function, function.fn(*self.arguments(function, wire)))
+        except TooLongError:
+            return 5, None
+        except Exception as raised:  # noqa: BLE001 - no exception reaches a program
+            return self.failure(function, raised)
+        finally:
+            attempted_in_place.reset(mark)
             running_process.reset(token)
 
     def failure(self, function: HostFunction, raised: Exception) -> tuple[int, bytes]:

@@ -26,10 +26,14 @@ __all__ = [
     "MisuseError",
     "ModuleDescription",
     "Parameter",
+    "TooLongError",
+    "attempted_in_place",
     "current_process",
+    "move_to_thread",
     "running_process",
 ]
 
+attempted_in_place: ContextVar[bool] = ContextVar("attempted_in_place", default=False)
 running_process: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
@@ -55,6 +59,21 @@ class MisuseError(InvalidError):
 
     Source: modules-data 0.1 ("argument error"), E-e.
     """
+
+
+class TooLongError(Exception):
+    """A call that runs in place has to begin again in a thread."""
+
+
+def move_to_thread() -> None:
+    """Begin this call again in a worker thread, if it runs in place and may wait.
+
+    A function that is exported with ``offload`` calls it as soon as it knows that it
+    has more to do than the size of its arguments told. It has changed nothing before.
+    Where the caller cannot wait, or in the thread, nothing happens.
+    """
+    if attempted_in_place.get():
+        raise TooLongError
 
 
 @attrs.frozen(slots=True)

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
         TimedOutError,
         UnavailableError,
     )
-    from wippy_trio.lua.functions import MisuseError, current_process
+    from wippy_trio.lua.functions import (
+        MisuseError,
+        current_process,
+        move_to_thread,
+    )
     from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
     from wippy_trio.sdk.lifecycle import (
         Identity,
@@ -74,6 +78,7 @@ _HOME = {
     "current_runtime": "wippy_trio.sdk.runtime",
     "hold_time": "wippy_trio.sdk.threads",
     "method": "wippy_trio.sdk.methods",
+    "move_to_thread": "wippy_trio.lua.functions",
     "read_identity": "wippy_trio.sdk.lifecycle",
     "read_lifecycle": "wippy_trio.sdk.lifecycle",
     "run_in_thread": "wippy_trio.sdk.threads",
@@ -106,6 +111,7 @@ __all__ = [
     "current_runtime",
     "hold_time",
     "method",
+    "move_to_thread",
     "read_identity",
     "read_lifecycle",
     "run_in_thread",

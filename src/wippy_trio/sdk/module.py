@@ -117,7 +117,7 @@ class LuaModule:
           raises: Errors are raised in Lua, all or those of one class.
           offload: From how many bytes of arguments on a plain function runs in a
             worker thread, while its caller waits; where the caller cannot wait it
-            runs in place (modules-data 0.8).
+            runs in place (modules-data 0.8). See `move_to_thread`, too.
           opaque: What becomes of functions and the like inside the arguments; without
             it they are left out.
           marks: Empty mappings of its result are objects to JSON, ``{}``.
@@ -178,7 +178,7 @@ class LuaModule:
         if self.extra is None:
             return None
         name, packages = self.extra
-        lacking = [package for package in packages if find_spec(package) is None]
+        lacking = [package for package in packages if not _installed(package)]
         if not lacking:
             return None
         return (
@@ -302,6 +302,13 @@ def describe(
         offload=offload or 0,
         flat=flat,
     )
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the package it is in is not there either
+        return False
 
 
 def _threaded(fn: Callable[..., Any]) -> Callable[..., Any]:

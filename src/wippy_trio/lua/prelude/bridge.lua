@@ -203,11 +203,17 @@ local function build(spec, offset)
       local task = P.current
       local wire = pack_values(count, unpack(args, 1, count))
       local tag, value
-      if #wire >= offload and can_wait(task) then
-        begin_call(task, fid, wire)
-        tag, value = park(task)
-      else
+      if not can_wait(task) then
         tag, value = host.call(fid, task.proc.n, wire)
+      else
+        tag = 5 -- it has to run in a thread
+        if #wire < offload then
+          tag, value = host.attempt(fid, task.proc.n, wire)
+        end
+        if tag == 5 then
+          begin_call(task, fid, wire)
+          tag, value = park(task)
+        end
       end
       return outcome(tag, value, shape)
     end
