@@ -5,7 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-__all__ = ["rfc3339_of_number", "rfc3339_of_text", "rfc3339_of_time"]
+__all__ = [
+    "rfc3339_of_local",
+    "rfc3339_of_number",
+    "rfc3339_of_text",
+    "rfc3339_of_time",
+]
 
 _MILLISECONDS = 1_000_000_000_000
 
@@ -66,3 +71,14 @@ def rfc3339_of_time(text: bytes) -> bytes:
         clock,
         b"Z" if zone in _PLAIN_ZONES else zone + b":00" * (len(zone) == 3),
     )
+
+
+def rfc3339_of_local(text: bytes, zone: dt.tzinfo | None) -> bytes:
+    """Read a moment of a place, that of this machine if none is given."""
+    try:
+        moment = dt.datetime.fromisoformat(text.decode())
+        moment = moment.replace(tzinfo=zone) if zone is not None else moment
+        moment = moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return text
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z".rjust(20, "0").encode()
