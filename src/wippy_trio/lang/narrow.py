@@ -185,7 +185,9 @@ def of_kind(type_: Type, kind: str) -> Type:
     kept: list[Type] = []
     for each in _split(type_):
         if each in UNTYPED:
-            kept.append(_NAMES.get(kind, DYNAMIC))
+            # A number that nobody declared may go where an integer is wanted.
+            loose = each is DYNAMIC and kind == "number"
+            kept.append(DYNAMIC if loose else _NAMES.get(kind, DYNAMIC))
             continue
         own = kind_of(each)
         if own == kind:
