@@ -9,13 +9,14 @@ Source: types 3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wippy_trio.lang.bind import bind_chunk
 from wippy_trio.lang.checker.chunk import Checker
 from wippy_trio.lang.cursor import with_room
 from wippy_trio.lang.declarations import Module, library
 from wippy_trio.lang.diagnostics import Diagnostic
+from wippy_trio.lang.interface import read_interface, write_interface
 from wippy_trio.lang.types import DYNAMIC
 from wippy_trio.lang.typetext import show
 
@@ -34,23 +35,33 @@ class Checked:
 
     Attributes:
       findings: In order of the source.
-      module: What it exports.
+      interface: What it exports, as plain data for a cache.
       bindings: Its variables, with where they are read and assigned.
     """
 
-    __slots__ = ("_kept", "bindings", "findings", "module")
+    __slots__ = ("_kept", "_module", "_name", "bindings", "findings", "interface")
 
     def __init__(
         self,
         findings: list[Diagnostic],
-        module: Module,
+        name: str,
+        interface: dict[str, Any],
         bindings: Bindings | None,
         kept: dict[tuple[int, int], Type] | None,
     ) -> None:
         self.findings = findings
-        self.module = module
+        self.interface = interface
+        self._name = name
+        self._module: Module | None = None
         self.bindings = bindings
         self._kept = kept
+
+    @property
+    def module(self) -> Module:
+        """What it exports, for whoever imports it."""
+        if self._module is None:
+            self._module = read_interface(self._name, self.interface)
+        return self._module
 
     def type_at(self, offset: int) -> tuple[int, int, Type] | None:
         """Return the smallest expression around an offset and its type.
@@ -97,17 +108,17 @@ def check_chunk(
         bindings = bind_chunk(chunk)
         checker = Checker(chunk, bindings, library(), modules, keep=keep)
         checker.run()
-        module = Module(chunk.name, checker.exported, checker.exports(), complete=True)
+        data = write_interface(checker.exported, checker.exports(), complete=True)
         findings = sorted(checker.found, key=_order)
-        return Checked(findings, module, bindings, checker.kept)
+        return Checked(findings, chunk.name, data, bindings, checker.kept)
 
     try:
         return with_room(work)
     except Exception:  # noqa: BLE001 - a fault of ours must not stop a load (types 3.8)
         message = "type checker internal error (skipped)"
         found = Diagnostic("E9999", "warning", message, 1, 1, (1, 2))
-        module = Module(chunk.name, DYNAMIC, {}, complete=False)
-        return Checked([found], module, None, {} if keep else None)
+        data = write_interface(DYNAMIC, {}, complete=False)
+        return Checked([found], chunk.name, data, None, {} if keep else None)
 
 
 def _order(found: Diagnostic) -> tuple[int, int, str, str]:

@@ -3,7 +3,8 @@
 A declaration text has one item a line, which may go on while a bracket is open:
 
 - ``name: type`` is a field of the module, mostly a function type;
-- ``type Name = ...`` and ``interface Name ... end`` export types.
+- ``type Name = ...`` and ``interface Name ... end`` export types. A record all of
+  whose fields are functions of ``self`` is an object of the host.
 
 A function that returns ``(T?, Error?)`` gives a value or else an error; the checker
 takes the value as plain ``T``, since applications rely on that (types 3.6.6). Where nil
@@ -38,6 +39,8 @@ from wippy_trio.lang.types import (
     Declaration,
     Function,
     Interface,
+    Map,
+    Record,
     Table,
     Type,
     expand,
@@ -152,7 +155,7 @@ def _items(text: str) -> tuple[list[str], list[tuple[str, str]]]:
 def _begins(line: str, pending: list[str]) -> bool:
     if pending and pending[0].lstrip().startswith("interface "):
         return pending[-1].strip() == "end"
-    return True
+    return not line.lstrip().startswith(("->", "|", "&"))
 
 
 def _item(text: str, statements: list[str], fields: list[tuple[str, str]]) -> None:
@@ -244,11 +247,25 @@ def _host_methods(types: Mapping[str, Type | Declaration]) -> None:
         if not isinstance(found, Declaration):
             continue
         shape = found.target
+        if isinstance(shape, Record) and _is_handle(shape):
+            methods = {name: field.type for name, field in shape.fields.items()}
+            shape = Interface(found.name, methods, brand=True)
+            found.settle(shape)
         if isinstance(shape, Interface):
             shape.brand = True
             shape.name = found.name
             for name, method in shape.methods.items():
                 shape.methods[name] = _hosted_method(method)
+
+
+def _is_handle(shape: Record) -> bool:
+    """Tell whether a record is an object of the host: every field is a method."""
+    return bool(shape.fields) and all(
+        isinstance(field.type, Function)
+        and bool(field.type.parameters)
+        and field.type.parameters[0].name == "self"
+        for field in shape.fields.values()
+    )
 
 
 def _hosted_method(method: Type) -> Type:
@@ -286,6 +303,13 @@ def read_module(name: str, text: str, ambient: Iterable[Module] = ()) -> Module:
         if isinstance(type_, Function):
             special = SPECIALS.get(f"{name}.{each}", "host")
             fields[each] = _special(type_, special, OPEN_RESULTS.get(f"{name}.{each}"))
+        elif isinstance(type_, Record):
+            inner = {
+                key: _hosted_method(field.type) for key, field in type_.fields.items()
+            }
+            fields[each] = Table(inner, name=f"{name}.{each}")
+        elif isinstance(type_, Map):
+            fields[each] = DYNAMIC  # constants by name: each is there
     shown = {each: type_ for each, type_ in fields.items() if not each.startswith("_")}
     return Module(name, Table(shown, name=name), types, complete=False)
 

@@ -207,6 +207,7 @@ class Table(Type):
       name: What a message calls it: that of a library.
       learned: The fields that came by the only assignment of their name.
       owner: The variable that its constructor was first given to, for the checker.
+      sealed: Whether it belongs to another module and learns nothing here.
     """
 
     __slots__ = (
@@ -218,6 +219,7 @@ class Table(Type):
         "name",
         "open",
         "owner",
+        "sealed",
     )
 
     def __init__(
@@ -235,9 +237,12 @@ class Table(Type):
         self.name = name
         self.learned: set[str] = set()
         self.owner: object = None
+        self.sealed = False
 
     def put(self, type_: Type) -> None:
         """Note what an element holds; two unlike kinds make it dynamic."""
+        if self.sealed:
+            return
         type_ = widen(type_)
         known = self.element
         if known is None or known is NEVER:
@@ -440,6 +445,8 @@ class Declaration:
         """Say what the alias stands for."""
         self._target = target
         self._build = None
+        for each in self.instances.values():
+            each.forget()
 
     def apply(self, arguments: tuple[Type, ...] = ()) -> Alias:
         """Return the alias with arguments."""
@@ -459,6 +466,10 @@ class Alias(Type):
         self.declaration = declaration
         self.arguments = arguments
         self._expanded: Type | None = None
+
+    def forget(self) -> None:
+        """Drop what it stood for."""
+        self._expanded = None
 
     @property
     def target(self) -> Type:

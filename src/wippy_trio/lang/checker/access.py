@@ -210,8 +210,10 @@ class Access(Base):
     def _table_field(self, shape: Table, name: str) -> Type | None:
         known = shape.fields.get(name)
         count = self.survey.assigned.get(name, 0)
-        if count and not shape.name and not (count == 1 and name in shape.learned):
+        if count and not (count == 1 and name in shape.learned):
             return DYNAMIC
+        if (shape.sealed or shape.name) and name in self.survey.defined:
+            return DYNAMIC  # somebody puts a function of his own there
         if known is not None:
             # Nil and false often hold the place of what comes later.
             return DYNAMIC if known in NILS or known is FALSE else widen(known)

@@ -88,7 +88,7 @@ class Specials(Calls):
         base = types[0]
         if isinstance(base, List):
             base = self.loose_list(base)
-        if not isinstance(base, Table):
+        if not isinstance(base, Table) or base.sealed:
             return Results((base,), None)
         base.open = True
         meta = types[1] if len(types) > 1 else DYNAMIC

@@ -40,6 +40,7 @@ class Survey:
       assigned: How often a field of a name is assigned, whatever the table; definitions
         by ``function`` statements are not counted.
       methods: The functions that a variable's table is given, by variable and name.
+      defined: The names of all these functions.
       mutated: The variables of which elements are assigned by other keys than names.
       replaced: The globals that the chunk assigns, also through ``_G``.
       replaced_twice: Those that are more than one function.
@@ -52,6 +53,7 @@ class Survey:
         "_chunk",
         "_sources",
         "assigned",
+        "defined",
         "field_places",
         "field_writes",
         "methods",
@@ -70,6 +72,7 @@ class Survey:
         self._sources: dict[Symbol, list[lua.Expression | None]] = {}
         self.assigned: dict[str, int] = {}
         self.methods: dict[Symbol, dict[str, lua.Function | None]] = {}
+        self.defined: set[str] = set()
         self.mutated: set[Symbol] = set()
         self.replaced: set[str] = set()
         self.replaced_twice: set[str] = set()
@@ -178,6 +181,7 @@ class Survey:
         self._method(symbol, target.name, node.function)
 
     def _method(self, symbol: Symbol, name: str, function: lua.Function) -> None:
+        self.defined.add(name)
         known = self.methods.setdefault(symbol, {})
         known[name] = None if name in known else function
 

@@ -267,7 +267,7 @@ class Targets(Functions):
         self, shape: Table, target: lua.Field | lua.Index, type_: Type
     ) -> None:
         """Let a table without annotation learn what is put into it."""
-        if shape.name:
+        if shape.name or shape.sealed:
             return  # a library
         if isinstance(target, lua.Field):
             name = target.name
@@ -320,7 +320,8 @@ class Targets(Functions):
         receiver: Type = DYNAMIC
         if node.method:
             receiver = self._self_of(base, shape)
-        if isinstance(shape, Table) and not shape.name:
+        learns = isinstance(shape, Table) and not shape.name and not shape.sealed
+        if isinstance(shape, Table) and learns:
             made = self.early(node.function)
             if made is not None:
                 shape.fields[target.name] = made
@@ -328,7 +329,7 @@ class Targets(Functions):
         if isinstance(shape, Record) and target.name in shape.fields:
             expected = shape.fields[target.name].type
         type_ = self.function(node.function, expected, receiver)
-        if isinstance(shape, Table) and not shape.name:
+        if isinstance(shape, Table) and learns:
             shape.fields[target.name] = type_
         key = self.path(target)
         if isinstance(key, tuple):
