@@ -17,7 +17,7 @@ from wippy_trio.sdk.scanning import Splitter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FileSource", "Scanner", "Source", "Stream"]
+__all__ = ["FileSource", "Scanner", "Source", "Stream", "is_readable", "read_some"]
 
 MOST_AT_ONCE = 32 * 1024
 
@@ -81,6 +81,21 @@ class FileSource(Source):
 _WHENCE = {"set": io.SEEK_SET, "cur": io.SEEK_CUR, "end": io.SEEK_END}
 
 
+def is_readable(value: Any) -> bool:
+    """Tell whether a handle gives bytes: a stream, an open file."""
+    return hasattr(value, "_take")
+
+
+async def read_some(value: Any, most: int = MOST_AT_ONCE) -> bytes:
+    """Read up to so many bytes from a handle that `is_readable`; none at the end.
+
+    Raises:
+      InternalError: It is closed, cannot be read, or another coroutine reads it.
+    """
+    data: bytes = await value._take(most)
+    return data
+
+
 class Stream:
     """A stream of bytes."""
 
@@ -113,7 +128,7 @@ class Stream:
         if not able:
             raise InternalError(f"the stream is not {doing}", retryable=False)
 
-    async def take(self, most: int) -> bytes:
+    async def _take(self, most: int) -> bytes:
         """Read for Python: the bytes, none at the end.
 
         Raises:
@@ -139,7 +154,7 @@ class Stream:
         wanted = size or 0
         if wanted < 0:
             raise InvalidError(f"read: size: wanted 0 or more, got {wanted}")
-        return await self.take(wanted or MOST_AT_ONCE) or None
+        return await self._take(wanted or MOST_AT_ONCE) or None
 
     async def write(self, data: bytes) -> tuple[Any, ...]:
         """Write all of a string: how many bytes, or 0 and an error."""
@@ -224,7 +239,7 @@ class Scanner:
                 if self._splitter.ended:
                     self._text = b""
                     return False, None
-                self._splitter.push(await self._stream.take(MOST_AT_ONCE))
+                self._splitter.push(await self._stream._take(MOST_AT_ONCE))
         except Error as error:
             self._text, self._error = b"", error.message
             return False, InternalError(error.message, retryable=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
+from wippy_trio.modules._stream import is_readable, read_some
 from wippy_trio.modules.fs.files import File, Scanner
 from wippy_trio.sdk import (
     Error,
@@ -138,7 +139,7 @@ class FS:
         how = self._mode("w" if mode is None else mode)
         if data is None:
             raise InvalidError("data is required", retryable=False)
-        if not isinstance(data, (str, bytes, File)) and not hasattr(data, "read_some"):
+        if not isinstance(data, (str, bytes)) and not is_readable(data):
             raise InvalidError(
                 f"data: wanted a string or something to read, got {data!r}",
                 retryable=False,
@@ -168,14 +169,14 @@ class FS:
     async def _write_waiting(
         self, path: str, data: Any, mode: str | None = None
     ) -> tuple[Any, ...]:
-        if isinstance(data, (str, bytes, File)) or not hasattr(data, "read_some"):
+        if isinstance(data, (str, bytes, File)) or not is_readable(data):
             return await run_in_thread(self._write_now, path, data, mode)
         try:
             target = await run_in_thread(self._write, path, data, mode)
         except Error as error:
             return False, error
         try:
-            while piece := await data.read_some(CHUNK):
+            while piece := await read_some(data, CHUNK):
                 await run_in_thread(write_all, target, piece)
         except OSError as error:
             return False, InternalError(f"{path}: {error.strerror}", retryable=False)

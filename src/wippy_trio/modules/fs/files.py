@@ -12,6 +12,7 @@ from wippy_trio.sdk import (
     NotFoundError,
     current_process,
     method,
+    run_in_thread,
 )
 from wippy_trio.sdk.scanning import Splitter
 from wippy_trio.sdk.volumes import error_of
@@ -67,6 +68,13 @@ class File:
         if not data:
             raise NotFoundError("EOF", retryable=False)
         return data
+
+    async def _take(self, most: int) -> bytes:
+        """Read as streams are read: none at the end."""
+        try:
+            return await run_in_thread(self.read, most)
+        except NotFoundError:
+            return b""
 
     @method(offload=LARGE)
     def write(self, data: bytes) -> tuple[Any, ...]:

@@ -291,5 +291,3 @@ async def allowed_addresses(
                 f"not allowed to request private IP: {address}",
             )
     return {url.host: addresses, url.raw_host.decode("ascii"): addresses}
-
-

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wippy_trio.sdk import InvalidError
+from wippy_trio.modules._stream import read_some
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,22 +71,7 @@ class Multipart:
             if isinstance(part.content, bytes):
                 yield part.content
             else:
-                while piece := await read_some(part.content):
+                while piece := await read_some(part.content, CHUNK):
                     yield piece
             yield b"\r\n"
         yield self._end()
-
-
-async def read_some(source: Any) -> bytes:
-    """Read from a stream or an open file; nothing at the end.
-
-    Raises:
-      InvalidError: It is neither.
-    """
-    if hasattr(source, "take"):
-        data: bytes = await source.take(CHUNK)
-        return data
-    if hasattr(source, "read_chunk"):
-        chunk: bytes = await source.read_chunk(CHUNK)
-        return chunk
-    raise InvalidError(f"reader: wanted a file or a stream, got {source!r}")

@@ -1,4 +1,4 @@
-"""What a request is asked for: options checked and made values (modules-io 9.1). Pure."""
+"""What a request is asked for: options made values (modules-io 9.1). Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 from wippy_trio.duration import parse_seconds
+from wippy_trio.modules._stream import is_readable
 from wippy_trio.sdk import InvalidError
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_BODY = 125_829_120
+_IN_NAMES = dict.fromkeys(map(ord, "!#$%&'*+-.^_`|~"), "x")
 
 
 class TlsOptions(NamedTuple):
@@ -67,9 +69,7 @@ def read_options(given: Any) -> RequestOptions:
         given = {}
     if not isinstance(given, dict):
         raise InvalidError("options must be a table", retryable=False)
-    auth = given.get("auth")
-    user = auth.get("user") if isinstance(auth, dict) else None
-    limit = given.get("max_response_body")
+    limit: Any = given.get("max_response_body")
     return RequestOptions(
         headers=_headers(given.get("headers")),
         body=_bytes(given.get("body")),
@@ -77,7 +77,7 @@ def read_options(given: Any) -> RequestOptions:
         files=_files(given.get("files")),
         query=_texts(given.get("query")),
         cookies=_pairs(given.get("cookies")),
-        auth=(str(user), str(auth.get("pass") or "")) if user is not None else None,
+        auth=_auth(given.get("auth")),
         timeout=_timeout(given.get("timeout")),
         stream=given.get("stream") is True,
         max_body=int(limit) if _number(limit) and limit > 0 else DEFAULT_BODY,
@@ -105,9 +105,7 @@ def _pairs(value: Any) -> dict[str, str]:
     """Keep the pairs of two texts (modules-io 9.1)."""
     if not isinstance(value, dict):
         return {}
-    return {
-        k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, str)
-    }
+    return {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def _texts(value: Any) -> dict[str, str]:
@@ -120,13 +118,23 @@ def _texts(value: Any) -> dict[str, str]:
             item = "true" if item else "false"
         if isinstance(key, str) and isinstance(item, (str, int, float)):
             found[key] = str(item)
-    return found
+    return dict(sorted(found.items()))
+
+
+def _auth(value: Any) -> tuple[str, str] | None:
+    if not isinstance(value, dict) or value.get("user") is None:
+        return None
+    return str(value["user"]), str(value.get("pass") or "")
 
 
 def _headers(value: Any) -> dict[str, str]:
     headers = _pairs(value)
     for name, text in headers.items():
-        if not name or not name.isascii() or any(c <= " " or c in ':\x7f' for c in name):
+        if (
+            not name
+            or not name.isascii()
+            or any(c <= " " or c in ":\x7f" for c in name)
+        ):
             raise InvalidError(f"headers: {name!r} is no header name", retryable=False)
         if any(c in "\r\n\0" for c in text):
             raise InvalidError(
@@ -149,7 +157,8 @@ def _files(value: Any) -> list[Part]:
             content = row.get("reader")
         if isinstance(content, str):
             content = content.encode()
-        if isinstance(name, str) and name and content is not None:
+        sendable = isinstance(content, bytes) or is_readable(content)
+        if isinstance(name, str) and name and sendable:
             parts.append(Part(name, _text(row.get("filename")) or name, content))
     return parts
 

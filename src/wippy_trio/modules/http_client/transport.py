@@ -17,7 +17,7 @@ import trio
 from wippy_trio.sdk import InternalError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from wippy_trio.modules.http_client.options import TlsOptions
 
@@ -27,7 +27,7 @@ DIAL_S = 30.0
 MOST_IDLE = 100
 IDLE_S = 90.0
 
-pinned: ContextVar[dict[str, Sequence[str]]] = ContextVar("pinned")
+pinned: ContextVar[Mapping[str, Sequence[str]]] = ContextVar("pinned")
 """Host to the addresses that were checked for it, in the task that connects."""
 
 
@@ -63,7 +63,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
     """Connect to the pinned addresses of a host, one after the other."""
 
     def __init__(self) -> None:
-        from httpcore2._backends.trio import TrioBackend  # noqa: PLC0415, PLC2701
+        from httpcore2._backends.trio import TrioBackend  # noqa: PLC0415
 
         self._trio = TrioBackend()
 
