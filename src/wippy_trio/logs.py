@@ -48,6 +48,11 @@ class Logger:
         method: Callable[..., Any] = getattr(structlog.get_logger(self._name), level)
         return method
 
+    @property
+    def silent(self) -> bool:
+        """Whether all records are dropped: then their facts need not be collected."""
+        return _silent and self._method("debug") is _drop
+
     def debug(self, event: str, **fields: Any) -> None:
         """Log what only a developer wants to read."""
         self._method("debug")(event, **fields)

@@ -138,7 +138,8 @@ class Node:
         """Carry an end on to names, watchers and partners (core P-70)."""
         pid = process.pid
         number = pid.number
-        self._forget(process)
+        self.processes.pop(number, None)
+        process.host.forget(process)
         if self.names:
             self.names.release(pid)
         watchers, partners = self.topology.forget(number)

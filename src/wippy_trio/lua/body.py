@@ -58,8 +58,12 @@ class LuaBody:
             return self._last_error[1]
         data = encode([error])
         if error is not None:
-            self._last_error = (error, data)
+            self.note_error(error, data)
         return data
+
+    def note_error(self, error: Error, data: bytes) -> None:
+        """Remember the bytes of an error: those of a VM are not made again."""
+        self._last_error = (error, data)
 
     def deliver(self, process: Process, event: Event) -> None:
         """Append the event to the VM's queue."""

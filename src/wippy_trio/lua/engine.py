@@ -131,6 +131,7 @@ class VmEngine:
         self._last_ticket = 0
         self._parked: trio.lowlevel.Task | None = None
         self._nursery: trio.Nursery | None = None
+        self._now: Callable[[], float] = trio.current_time
 
     def _open_vm(self) -> VM:
         vm = VM(self.lua_version, self.commands.table(), **self._vm_options)
@@ -169,6 +170,7 @@ class VmEngine:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Drive the VM until cancelled."""
+        self._now = trio.lowlevel.current_clock().current_time
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             while True:
@@ -180,7 +182,7 @@ class VmEngine:
                     due = self.step()
                 if due is None or self.vm.pending:
                     await checkpoint()
-                elif due > trio.current_time():
+                elif due > self._now():
                     await self._park(due)
 
     def step(self) -> float | None:
@@ -192,7 +194,7 @@ class VmEngine:
         """
         vm = self.vm
         try:
-            result = vm.step(trio.current_time(), self.slice_clock() + self._slice)
+            result = vm.step(self._now(), self.slice_clock() + self._slice)
         except Exception as error:  # noqa: BLE001 - a fault of the prelude: the VM is lost
             self._fail(error)
             return None
@@ -257,7 +259,9 @@ class VmEngine:
         elif code == 1:
             result = Exit.normal(pid, self._result_of(value))
         elif code == 2:
-            result = Exit.failed(pid, decode(value)[0])
+            error = decode(value)[0]
+            self.body.note_error(error, value)
+            result = Exit.failed(pid, error)
         elif code == 3:
             result = Exit.terminated(pid)
         else:

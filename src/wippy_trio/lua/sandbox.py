@@ -75,6 +75,9 @@ raw.os = copy(os)
 raw.coroutine, raw.utf8 = copy(coroutine), copy(utf8)
 raw.getrawmetatable, raw.setrawmetatable = debug.getmetatable, debug.setmetatable
 raw.traceback, raw.getinfo = debug.traceback, debug.getinfo
+-- A traceback looks for each function in all loaded libraries: 6 us, or 0.6.
+local loaded = debug.getregistry()._LOADED
+for k in pairs(loaded) do loaded[k] = nil end
 raw.format = string.format
 local real_host = {}
 for i = 1, #host, 2 do real_host[host[i]] = host[i + 1] end

@@ -162,7 +162,10 @@ class VM:
           State (1: more to run), the time of the next timer or ``False``, then the
           outbound entries, five values each. ``None``: it is broken, see `mend`.
         """
-        batch = self._take()
+        if self.births or len(self.inbound) > MOST_ENTRIES * 5:
+            batch = self._take()
+        else:
+            batch, self.inbound = self.inbound, []
         self.stepping = True
         try:
             result = self._step(now, until, *batch)

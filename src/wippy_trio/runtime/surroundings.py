@@ -23,6 +23,8 @@ __all__ = ["EngineSurroundings"]
 
 CONTROL_HOST = "node:control"
 
+log = get_logger(__name__)
+
 
 class EngineSurroundings:
     """Answer the engine's questions from the registry and the kinds' tables."""
@@ -164,9 +166,9 @@ class EngineSurroundings:
     def exited(self, process: Process) -> None:
         """Log an abnormal end with its Lua stack."""
         ended = process.exit
-        if ended is None or ended.error is None:
+        if ended is None or ended.error is None or log.silent:
             return
-        get_logger(__name__).debug(
+        log.debug(
             "process.exited",
             pid=str(process.pid),
             entry=process.entry,

@@ -544,12 +544,12 @@ function P.crashed(proc, e, trace, task)
   local err
   if P.is_error(e) then
     err = crossing(e)
+    P.error_trace(err, trace)
   elseif rawtype(e) == "string" then
-    err = P.error_new(e, P.errors.INTERNAL, nil)
+    err = P.error_new(e, P.errors.INTERNAL, nil, nil, trace)
   else
-    err = P.error_new(text_of(proc, e), P.errors.INTERNAL, nil)
+    err = P.error_new(text_of(proc, e), P.errors.INTERNAL, nil, nil, trace)
   end
-  P.error_trace(err, trace)
   proc.crashed = true
   fail(proc, err)
 end
