@@ -13,6 +13,7 @@ import pytest
 from tests.modules.application import run_function
 from wippy_trio.errors import Error
 from wippy_trio.modules._jwt import sign, verify
+from wippy_trio.sdk import Randomness
 
 pytest.importorskip("cryptography")
 
@@ -141,7 +142,7 @@ def test_letters_of_a_set_come_equally_often() -> None:
     """Ten letters in 100 000 draws: no letter is preferred by the remainder of 256."""
     from wippy_trio.modules.crypto import _drawn  # noqa: PLC0415
 
-    made = _drawn(b"0123456789", 100_000)
+    made = _drawn(b"0123456789", 100_000, Randomness())
     counts = [made.count(letter) for letter in b"0123456789"]
     assert min(counts) > 9_300
     assert max(counts) < 10_700

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.modules.application import run_function
 from wippy_trio.modules.uuid import Sequence, read
+from wippy_trio.sdk import Randomness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ def test_other_spellings_are_refused(text: str) -> None:
 @given(st.lists(st.floats(1.6e9, 1.8e9), min_size=2, max_size=30))
 def test_time_based_ones_rise_whatever_the_clock_does(times: list[float]) -> None:
     """Versions 1 and 7 are monotonic, and correct in version and variant."""
-    sequence = Sequence()
+    sequence = Sequence(Randomness())
     first = [sequence.v1(now) for now in times]
     seventh = [sequence.v7(now) for now in times]
     assert all(a.time < b.time for a, b in pairwise(first))

@@ -34,6 +34,7 @@ class Launch(NamedTuple):
     lua_version: str
     memory_limit: int
     stream_logs: bool
+    seed: int | None = None
 
 
 def launch(wanted: Launch) -> int:
@@ -49,6 +50,7 @@ async def _main(wanted: Launch) -> int:
     runtime = RunningRuntime(
         wanted.project,
         lua_version=wanted.lua_version,
+        seed=wanted.seed,
         arguments=wanted.arguments,
         memory_limit=wanted.memory_limit,
         stream_logs=wanted.stream_logs,

@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exec", "-x", metavar="NS:NAME", help="run this process")
     parser.add_argument("--host", help="the terminal host to run it on")
     parser.add_argument("--lua", default="", metavar="5.4", help="the version of Lua")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="repeat the run of this number"
+    )
     add_run_flags(parser, again=True)
     add_project_arguments(parser)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="arguments")
@@ -89,6 +92,7 @@ def run_program(
             options.lua or os.environ.get("WIPPY_TRIO_LUA") or "5.4",
             limit,
             stream,
+            getattr(options, "seed", None),
         )
     )
 

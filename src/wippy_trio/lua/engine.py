@@ -88,7 +88,7 @@ class VmEngine:
           node: The kernel's.
           surroundings: The runtime around it.
           lua_version: ``5.3``, ``5.4`` or ``5.5``.
-          seed: Of the VM's random numbers.
+          seed: Of random numbers, turns and the order of `pairs` in the VM.
           memory_limit: Bytes of the Lua heap, 0 for none.
           slice_seconds: How long a step may run.
           slice_clock: What a slice is measured with; the performance counter if not
@@ -101,7 +101,7 @@ class VmEngine:
         self.lua_version = lua_version
         self.slice_clock = slice_clock or perf_counter
         self._slice = slice_seconds
-        self._seed = seed
+        self.seed = seed
         self.upgradable: set[int] = set()
         if sharing is None:
             self.chunks = Chunks(lua_version=lua_version)
@@ -174,11 +174,13 @@ class VmEngine:
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             while True:
-                until = perf_counter() + self._slice
+                until = self.slice_clock() + self._slice
                 due = self.step()
                 # News for processes of this VM (an exit, mostly) goes straight back in;
                 # a turn of Trio's scheduler for each would double the cost of a spawn.
-                while due is not None and self.vm.pending and perf_counter() < until:
+                while due is not None and self.vm.pending:
+                    if self.slice_clock() >= until:
+                        break
                     due = self.step()
                 if due is None or self.vm.pending:
                     await checkpoint()

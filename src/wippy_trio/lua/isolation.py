@@ -43,6 +43,12 @@ class Engine(VmEngine):
         """Open the VM that serves all; see `VmEngine`."""
         super().__init__(*args, **options)
         self.isolated: dict[int, _IsolatedEngine] = {}
+        self._opened = 0
+
+    def next_seed(self) -> int | None:
+        """Give the seed of one more VM."""
+        self._opened += 1
+        return None if self.seed is None else self.seed + self._opened
 
     def elsewhere(self, host: str) -> bool:
         """Tell whether processes of a host are born in other VMs."""
@@ -192,6 +198,7 @@ class _IsolatedEngine(VmEngine):
             main.node,
             outside,
             sharing=main,
+            seed=main.next_seed(),
             memory_limit=memory_limit,
         )
         self.main = main

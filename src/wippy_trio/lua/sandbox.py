@@ -54,6 +54,7 @@ PRELUDE = (
     "types",
     "base",
     "step",
+    "seeded",
 )
 
 _PREPARE = b"""
@@ -121,7 +122,8 @@ def make_runtime(
     Args:
       version: ``5.3``, ``5.4`` or ``5.5``.
       host: Python functions for the prelude, by name.
-      seed: Of the VM's random numbers; from the system if not given.
+      seed: Of random numbers, turns and the order of `pairs`; without one the first
+        are the system's.
 
     Returns:
       The lupa runtime and the private state table of the prelude.
@@ -150,6 +152,6 @@ def make_runtime(
     state = prepare(runtime.table_from(pairs))
     for chunk in chunks:
         chunk(state)
-    if seed is not None and state[b"seed_random"] is not None:
-        state[b"seed_random"](seed)
+    if seed is not None:
+        state[b"begin_seeded"](seed)
     return runtime, state

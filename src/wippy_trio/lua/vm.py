@@ -101,7 +101,7 @@ class VM:
         Args:
           version: Of Lua: ``5.3``, ``5.4``, ``5.5``.
           host: Functions for the prelude.
-          seed: Of its random numbers.
+          seed: Of its random numbers, its turns, the order of `pairs`.
           memory_limit: Bytes of the Lua heap; 0 for no limit.
         """
         self._runtime, state = make_runtime(version, host, seed=seed)

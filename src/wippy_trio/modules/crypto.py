@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac as standard
-import secrets
 import string as letters
 import uuid as identifiers
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,9 @@ from wippy_trio.sdk import (
     InternalError,
     InvalidError,
     LuaModule,
+    Randomness,
     current_process,
+    randomness,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _length(length: int) -> int:
 @RANDOM.export(name="bytes")
 def random_bytes(length: int) -> bytes:
     """Give random bytes."""
-    return secrets.token_bytes(_length(length))
+    return randomness().bytes(_length(length))
 
 
 @RANDOM.export(name="string")
@@ -98,30 +99,30 @@ def random_string(length: int, charset: Any) -> bytes:
         alphabet = _LETTERS
     if not alphabet:
         raise InvalidError("charset cannot be empty", retryable=False)
-    return _drawn(alphabet, size)
+    return _drawn(alphabet, size, randomness())
 
 
-def _drawn(alphabet: bytes, size: int) -> bytes:
+def _drawn(alphabet: bytes, size: int, source: Randomness) -> bytes:
     """Draw from an alphabet of up to any length.
 
     Bytes above the last multiple of its length are drawn again, for otherwise the first
     letters would come more often.
     """
     if len(alphabet) > 256:
-        return bytes(secrets.choice(alphabet) for _ in range(size))
+        return bytes(source.choice(alphabet) for _ in range(size))
     fair = 256 - 256 % len(alphabet)
     table = bytes(alphabet[i % len(alphabet)] for i in range(256))
     unfair = bytes(range(fair, 256))
     made = b""
     while len(made) < size:
-        made += secrets.token_bytes(size - len(made) + 16).translate(table, unfair)
+        made += source.bytes(size - len(made) + 16).translate(table, unfair)
     return made[:size]
 
 
 @RANDOM.export(name="uuid")
 def random_uuid() -> str:
     """Give a random UUID."""
-    return str(identifiers.UUID(int=secrets.randbits(128), version=4))
+    return str(identifiers.UUID(int=randomness().bits(128), version=4))
 
 
 # -- keyed digests ---------------------------------------------------------------------
@@ -166,7 +167,7 @@ def _cipher(name: str, make: Callable[[bytes], Any]) -> None:
     @ENCRYPT.export(name=name, offload=LARGE)
     def encrypt(data: bytes, key: bytes, aad: bytes | None = None) -> bytes:
         cipher = make(key)
-        nonce = secrets.token_bytes(_NONCE)
+        nonce = randomness().bytes(_NONCE)
         try:
             sealed: bytes = cipher.encrypt(nonce, data, aad or None)
         except OverflowError:

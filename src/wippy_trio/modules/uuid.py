@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import uuid as standard
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from wippy_trio.modules._arguments import octets
-from wippy_trio.sdk import InvalidError, LuaModule, current_process, current_runtime
+from wippy_trio.sdk import (
+    InvalidError,
+    LuaModule,
+    Randomness,
+    current_process,
+    current_runtime,
+    randomness,
+)
 
 __all__ = ["MODULE", "Sequence", "read"]
 
@@ -44,12 +50,13 @@ class Sequence:
     Source: modules-data 15.
     """
 
-    __slots__ = ("_node", "_order", "_ticks", "_units")
+    __slots__ = ("_node", "_order", "_source", "_ticks", "_units")
 
-    def __init__(self) -> None:
+    def __init__(self, source: Randomness) -> None:
+        self._source = source
         # A random node with the multicast bit cannot be a real hardware address.
-        self._node = secrets.randbits(48) | 1 << 40
-        self._order = secrets.randbits(14)
+        self._node = source.bits(48) | 1 << 40
+        self._order = source.bits(14)
         self._ticks = self._units = -1
 
     def v1(self, now: float) -> standard.UUID:
@@ -72,7 +79,7 @@ class Sequence:
         self._units = max(int(now * 1000 * 4096), self._units + 1)
         milliseconds, counter = divmod(self._units, 4096)
         high = milliseconds << 16 | 0x7000 | counter
-        return standard.UUID(int=high << 64 | 0b10 << 62 | secrets.randbits(62))
+        return standard.UUID(int=high << 64 | 0b10 << 62 | self._source.bits(62))
 
 
 _sequences: WeakKeyDictionary[Any, Sequence] = WeakKeyDictionary()
@@ -82,7 +89,7 @@ def _sequence() -> Sequence:
     runtime = current_runtime()
     found = _sequences.get(runtime)
     if found is None:
-        found = _sequences[runtime] = Sequence()
+        found = _sequences[runtime] = Sequence(runtime.randomness)
     return found
 
 
@@ -99,7 +106,7 @@ def v1() -> str:
 @MODULE.export
 def v4() -> str:
     """Make a random one."""
-    return str(standard.UUID(int=secrets.randbits(128), version=4))
+    return str(standard.UUID(int=randomness().bits(128), version=4))
 
 
 @MODULE.export

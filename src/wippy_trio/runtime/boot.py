@@ -23,6 +23,11 @@ from wippy_trio.lua import Engine
 from wippy_trio.registry import MemoryHistory, NilHistory, Registry
 from wippy_trio.runtime import catalogue
 from wippy_trio.runtime.code import CodeTable
+from wippy_trio.runtime.determinism import (
+    CountingClock,
+    repeatable_scheduling,
+    virtual_clock,
+)
 from wippy_trio.runtime.environment import Environment
 from wippy_trio.runtime.eventbus import Bus
 from wippy_trio.runtime.live import LiveRegistry
@@ -31,6 +36,7 @@ from wippy_trio.runtime.metrics import Metrics
 from wippy_trio.runtime.resources import ResourceTable
 from wippy_trio.runtime.supervision import ServiceSupervisor
 from wippy_trio.runtime.surroundings import EngineSurroundings
+from wippy_trio.sdk import Randomness
 from wippy_trio.services.lua_code import default_host
 
 if TYPE_CHECKING:
@@ -74,6 +80,9 @@ class RunningRuntime:
         """
         self.project = project
         self.config = project.config
+        self.randomness = Randomness(seed)
+        self.seed = seed
+        self._given_clock = clock
         self.node = Node(clock=clock)
         self.node.runtime = self
         self.bus: EventBus = Bus()
@@ -100,7 +109,8 @@ class RunningRuntime:
             self.node,
             EngineSurroundings(self),
             lua_version=lua_version,
-            seed=seed,
+            seed=self.randomness.branch("vm").number(),
+            slice_clock=None if seed is None else CountingClock(),
             memory_limit=memory_limit,
         )
         self.function_host: Host = self.node.host("node:functions")
@@ -128,6 +138,8 @@ class RunningRuntime:
     async def start(self, nursery: trio.Nursery) -> None:
         """Start the parts, load the entries, start the services (apps 1.12)."""
         self._nursery = nursery
+        if self.seed is not None and self._given_clock is None:
+            self.node.clock = virtual_clock() or self.node.clock
         self.started_at = trio.current_time()
         await nursery.start(self.engine.run)
         await nursery.start(self.function_host.run)
@@ -378,18 +390,22 @@ def _history(project: Project) -> Any:
 @contextlib.asynccontextmanager
 async def running(runtime: RunningRuntime) -> AsyncIterator[RunningRuntime]:
     """Run a runtime for the length of a block; stop it in good order at its end."""
-    async with trio.open_nursery() as nursery:
-        hush = runtime.stream_logs()
-        try:
-            await runtime.start(nursery)
-            yield runtime
-        finally:
-            hush()
-            with trio.CancelScope(shield=True):
-                limit = runtime.config.seconds("shutdown.timeout") + 5
-                with trio.move_on_after(limit):
-                    try:
-                        await runtime.stop()
-                    except Error as error:
-                        log.error("shutdown failed", error=str(error))  # noqa: TRY400 - likewise
-            nursery.cancel_scope.cancel()
+    order: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if runtime.seed is not None:
+        order = repeatable_scheduling(runtime.seed)
+    with order:
+        async with trio.open_nursery() as nursery:
+            hush = runtime.stream_logs()
+            try:
+                await runtime.start(nursery)
+                yield runtime
+            finally:
+                hush()
+                with trio.CancelScope(shield=True):
+                    limit = runtime.config.seconds("shutdown.timeout") + 5
+                    with trio.move_on_after(limit):
+                        try:
+                            await runtime.stop()
+                        except Error as error:
+                            log.error("shutdown failed", error=str(error))  # noqa: TRY400 - likewise
+                nursery.cancel_scope.cancel()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         current_process,
         move_to_thread,
     )
+    from wippy_trio.sdk.chance import Randomness
     from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
     from wippy_trio.sdk.lifecycle import (
         Identity,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Runtime,
         check_permission,
         current_runtime,
+        randomness,
         runtime_of,
     )
     from wippy_trio.sdk.threads import hold_time, run_in_thread
@@ -70,12 +72,14 @@ _HOME = {
     "Lifecycle": "wippy_trio.sdk.lifecycle",
     "LuaModule": "wippy_trio.sdk.module",
     "MisuseError": "wippy_trio.lua.functions",
+    "Randomness": "wippy_trio.sdk.chance",
     "Runtime": "wippy_trio.sdk.runtime",
     "Service": "wippy_trio.sdk.kind",
     "ServiceReport": "wippy_trio.sdk.kind",
     "check_permission": "wippy_trio.sdk.runtime",
     "current_process": "wippy_trio.lua.functions",
     "current_runtime": "wippy_trio.sdk.runtime",
+    "randomness": "wippy_trio.sdk.runtime",
     "hold_time": "wippy_trio.sdk.threads",
     "method": "wippy_trio.sdk.methods",
     "move_to_thread": "wippy_trio.lua.functions",
@@ -100,6 +104,7 @@ __all__ = [
     "MisuseError",
     "NotFoundError",
     "PermissionDeniedError",
+    "Randomness",
     "RateLimitedError",
     "Runtime",
     "Service",
@@ -112,6 +117,7 @@ __all__ = [
     "hold_time",
     "method",
     "move_to_thread",
+    "randomness",
     "read_identity",
     "read_lifecycle",
     "run_in_thread",

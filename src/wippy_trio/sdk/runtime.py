@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import trio
 
     from wippy_trio.kernel import Context, Node, Pid, Process
+    from wippy_trio.sdk.chance import Randomness
 
 __all__ = [
     "EventBus",
@@ -24,6 +25,7 @@ __all__ = [
     "Runtime",
     "check_permission",
     "current_runtime",
+    "randomness",
     "runtime_of",
 ]
 
@@ -78,6 +80,7 @@ class Runtime(Protocol):
     live: Any
     code: Any
     host_options: dict[str, dict[str, Any]]
+    randomness: Randomness
     policies: Any
     started_at: float
     config: Any
@@ -191,6 +194,14 @@ def runtime_of(process: Process) -> Runtime:
 def current_runtime() -> Runtime:
     """Find the runtime of the process for which this function runs."""
     return runtime_of(current_process())
+
+
+def randomness() -> Randomness:
+    """Give the source of randomness of the runtime for which this function runs.
+
+    Modules draw from it and from nothing else; see `Randomness`.
+    """
+    return current_runtime().randomness
 
 
 def check_permission(

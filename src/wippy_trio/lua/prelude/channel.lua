@@ -441,7 +441,7 @@ local function gather(cases)
   if size > 0 and rawnext(cases, size) == nil then
     return list, n, false -- nothing behind the array part
   end
-  for key, value in rawnext, cases do
+  for key, value in P.seeded and P.next or rawnext, cases do
     if key == "default" then
       default = value == true
     elseif not (math_type(key) == "integer" and key >= 1 and key <= size) then

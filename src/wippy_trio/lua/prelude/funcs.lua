@@ -147,7 +147,7 @@ local function cancel_call(call, linked)
 end
 
 function P.cancel_callees(_, calls)
-  for call in rawnext, calls do
+  for call in P.seeded and P.next or rawnext, calls do
     if call.remote then
       host.cancel_call(call.remote)
     else
@@ -228,6 +228,9 @@ local function begin(task, id, call, spec)
     me.callees = callees
   end
   callees[call] = true
+  if P.seeded then
+    P.object_number(call)
+  end
   if pool.kind == "function" then
     submit(pool, call)
   else

@@ -345,6 +345,10 @@ function P.object_number(v)
   return n
 end
 
+function P.has_number(v)
+  return numbers[v] ~= nil
+end
+
 -- Text of a value without asking its metatable: `table: 0x0000002a`.
 function P.plain_text(v)
   local t = rawtype(v)

@@ -318,12 +318,15 @@ local function boot_over(task, ready, e)
   local proc, waiter, seq = task.proc, task.starter, task.starter_seq
   task.starter = nil
   if ready then
-    -- The spawner first: `exec` puts its wait in place before the child's first slice.
-    if waiter and waiter.seq == seq then
+    local called = proc.call
+    if waiter and proc.exec then
+      -- An `exec` waits on, for the end: it must not depend on who has its turn first.
+      proc.call = { task = waiter, seq = seq }
+    elseif waiter and waiter.seq == seq then
       wake(waiter, proc.text, nil)
     end
     push(task)
-    if proc.call then
+    if called then
       host.loaded(proc.n)
     else
       newborns = newborns + 1
@@ -341,7 +344,7 @@ local function boot_over(task, ready, e)
   elseif not waiter then
     emit(OUT.UNBORN, proc.n, P.pack(1, e), nil, nil)
   elseif waiter.seq == seq then
-    wake(waiter, nil, e)
+    wake(waiter, nil, e, "unborn")
   end
 end
 

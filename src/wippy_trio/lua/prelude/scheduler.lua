@@ -451,6 +451,9 @@ function P.run_slice()
       end
       current_array, filling = filling, current_array
       at, last, filled = 1, filled, 0
+      if P.shuffle then
+        P.shuffle(current_array, last)
+      end
     end
     local array = current_array
     while at <= last do

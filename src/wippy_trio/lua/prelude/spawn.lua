@@ -77,7 +77,8 @@ local function birth_elsewhere(task, id, host_id, flags, builder, args, exec)
   return nil, v, tag ~= UNBORN
 end
 
--- Admit and give birth: pid text, or nil and an error; or what an `exec` in another VM gave.
+-- Admit and give birth: pid text, or nil and an error. Where an `exec` has to wait for the birth
+-- it waits for the end, too: then it is the result, and true.
 local function spawn(task, id, host_id, flags, builder, args, exec)
   local me = task.proc
   local ok, n, text, unit_key, guard =
@@ -87,7 +88,7 @@ local function spawn(task, id, host_id, flags, builder, args, exec)
     return nil, P.host_error(n, text, unit_key, guard)
   end
   if not n then
-    return birth_elsewhere(task, id, host_id, flags, builder, args, exec == true)
+    return birth_elsewhere(task, id, host_id, flags, builder, args, exec)
   end
   local proc, err = P.birth(n, text, unit_key, guard, args, task)
   if proc == nil then
@@ -99,7 +100,9 @@ local function spawn(task, id, host_id, flags, builder, args, exec)
   if proc then
     return text, nil
   end
-  return park(task)
+  by_text[text].exec = exec
+  local value, failure, state = park(task)
+  return value, failure, exec and state ~= "unborn"
 end
 
 for _, row in raw.ipairs(SPAWNS) do
@@ -117,7 +120,7 @@ for _, row in raw.ipairs(SPAWNS) do
     if refused then
       return nil, denied(refused)
     end
-    local text, err = spawn(task, id, host_id, flags, nil, arguments(select(3, ...)))
+    local text, err = spawn(task, id, host_id, flags, nil, arguments(select(3, ...)), false)
     return text, err
   end
 end
@@ -419,7 +422,8 @@ for _, row in raw.ipairs(SPAWNS) do
       end
     end
     local builder = { name = spec.name, wire = pack_spec(spec) }
-    local text, err = spawn(task, id, host_id, flags, builder, arguments(select(3, ...)))
+    local text, err = spawn(task, id, host_id, flags, builder, arguments(select(3, ...)),
+      false)
     if text then
       queue_messages(text, spec)
     end

@@ -231,10 +231,17 @@ local function is_key(k)
   return kind == "string" or kind == "number" or kind == "boolean"
 end
 
+local each = rawnext
+
+-- In a run with a seed the order of fields is seen outside, too.
+function P.write_in_order(ordered_next)
+  each = ordered_next
+end
+
 local function put_map(t, n, depth)
   local first, count = n + 1, 0
   n = first
-  for k, v in rawnext, t do
+  for k, v in each, t do
     local kind = rawtype(v)
     if DATA[kind] or opaque then
       local known = NAMES[k]
