@@ -23,6 +23,7 @@ import structlog
 import trio
 
 from wippy_trio.errors import InternalError
+from wippy_trio.modules.http.exchange import BrokenResponseError
 from wippy_trio.services.http.parsing import Parser, RequestHead
 
 if TYPE_CHECKING:
@@ -209,6 +210,9 @@ class Connection:
         scope = self.asgi_scope(request, "http")
         try:
             await self.server.app(scope, self.receive, self.send)
+        except BrokenResponseError:
+            self._done = False
+            return
         except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
             raise
         except Exception as error:
@@ -223,20 +227,20 @@ class Connection:
             status, reason = self._parser.fault or (500, "no response sent")
             if not self._eof:
                 await self.answer(status, reason)
-                await self._linger()
+                await self.linger()
 
     async def _rest_of(self, request: RequestHead) -> bool:
         """Read what is left of a body, as far as that is worth the connection."""
         if not request.complete and not self._continued:
             self.closing = True  # the client waits with the body, or is sending it
         if self.closing:
-            await self._linger()
+            await self.linger()
             return False
         request.body.clear()
         start = request.body_size
         while not request.complete:
             if self._eof or self._parser.fault or request.body_size - start > DRAIN:
-                await self._linger()
+                await self.linger()
                 return False
             with trio.move_on_after(min(self.limits.read_timeout, 5.0)) as scope:
                 await self._pull()
@@ -245,7 +249,7 @@ class Connection:
             request.body.clear()
         return True
 
-    async def _linger(self) -> None:
+    async def linger(self) -> None:
         """Close so that a client which is still sending gets to read the answer.
 
         A plain close answers unread input with a reset, and that may overtake the
@@ -612,4 +616,4 @@ class Connection:
         log.debug("http.refused", status=status, reason=reason, client=self.client)
         self.request = None
         await self.answer(status, reason)
-        await self._linger()
+        await self.linger()

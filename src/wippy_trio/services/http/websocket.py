@@ -113,6 +113,8 @@ class _Socket:
                         async for _ in self._get:
                             pass
             nursery.cancel_scope.cancel()
+        if self.accepted:
+            await connection.linger()
 
     async def _after_failure(self) -> None:
         if self.closed:
@@ -149,11 +151,11 @@ class _Socket:
                     if not data:
                         self.ws.receive_data(None)
                         return
+        except LocalProtocolError:
+            pass  # data behind the end
         except RemoteProtocolError as error:
             code, reason = 1002, str(error)
-            if isinstance(error.event_hint, CloseConnection):
-                code = error.event_hint.code
-            await self._close(code, reason[:100])
+            await self._close(code, reason)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:
@@ -186,7 +188,10 @@ class _Socket:
             elif isinstance(event, CloseConnection):
                 if self.ws.state is ConnectionState.REMOTE_CLOSING:
                     await self._send(event.response())
-                return event.code, event.reason or ""
+                elif self.ws.state is ConnectionState.OPEN:
+                    # Not the client's word: what it sent was no frame.
+                    await self._close(int(event.code), event.reason or "")
+                return int(event.code), event.reason or ""
         return None
 
     async def receive(self) -> dict[str, Any]:
