@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from tests.services.http.application import Application, Client, play
-from wippy_trio.kernel import Pid
 from wippy_trio.services.http.relay.sse import event_text
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from wippy_trio.kernel import Pid
 
 ROUTER = "    post_middleware: [sse_relay]"
 START = """

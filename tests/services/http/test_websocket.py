@@ -92,15 +92,17 @@ async def test_messages_both_ways() -> None:
 
 async def test_deflate() -> None:
     """What is offered is used: far fewer bytes than letters (RFC 7692)."""
-    async with open_server(Echo()) as server:
-        async with open_websocket(server.port, "/", deflate=True) as ws:
-            assert isinstance(ws, Socket)
-            assert ws.accepted is not None
-            assert ws.accepted.extensions
-            before = ws.received
-            await ws.text("a" * 10_000)
-            assert await ws.event() == TextMessage(data="a" * 10_000)
-            assert ws.received - before < 100
+    async with (
+        open_server(Echo()) as server,
+        open_websocket(server.port, "/", deflate=True) as ws,
+    ):
+        assert isinstance(ws, Socket)
+        assert ws.accepted is not None
+        assert ws.accepted.extensions
+        before = ws.received
+        await ws.text("a" * 10_000)
+        assert await ws.event() == TextMessage(data="a" * 10_000)
+        assert ws.received - before < 100
 
 
 async def test_ends() -> None:

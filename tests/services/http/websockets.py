@@ -48,13 +48,14 @@ class Socket:
         while not self.events:
             data = await self.stream.receive_some(65536)
             self.received += len(data)
-            self.ws.receive_data(data or None)
+            self.ws.receive_data(bytes(data) or None)
             parts = self.parts
             for event in self.ws.events():
                 if isinstance(event, (TextMessage, BytesMessage)):
                     parts.append(event.data)
                     if not event.message_finished:
                         continue
+                    whole: Any
                     whole = ("" if isinstance(event, TextMessage) else b"").join(parts)
                     self.events.append(type(event)(data=whole))
                     parts.clear()

@@ -212,6 +212,10 @@ class Connection:
             await self.server.app(scope, self.receive, self.send)
         except BrokenResponseError:
             self._done = False
+            fault = self._parser.fault
+            if fault is not None and self._framing == "":
+                await self.answer(*fault)
+                await self.linger()
             return
         except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
             raise
@@ -481,9 +485,11 @@ class Connection:
         last = not message.get("more_body", False)
         framing = self._framing
         if not framing:
-            head = self._head(self._start, body, last=last)
-            framing = self._framing
-            data = head
+            request = self.request
+            if self._parser.fault is not None and request and not request.complete:
+                raise BrokenResponseError("the request was refused meanwhile")
+            framing, data = self._head(self._start, body, last=last)
+            self._framing = framing
         else:
             data = b""
         if framing == "chunked":
@@ -511,8 +517,8 @@ class Connection:
 
     def _head(
         self, start: MutableMapping[str, Any], body: bytes, *, last: bool
-    ) -> bytes:
-        """Write the head of the response and choose how its body is framed."""
+    ) -> tuple[str, bytes]:
+        """Choose how the body is framed, and write the head of the response."""
         request = self.request
         assert request is not None
         status: int = start["status"]
@@ -538,18 +544,20 @@ class Connection:
         if not dated:
             out.append(date_field())
         if request.method == "HEAD" or status in (204, 304) or status < 200:
-            self._framing = "none"
+            framing = "none"
             if length is not None and status != 204:
                 out.append(b"content-length: %d\r\n" % length)
         elif length is not None or last:
-            self._framing = "length"
+            framing = "length"
             self._left = len(body) if length is None else length
+            if len(body) > self._left:
+                raise InternalError("the body is longer than its Content-Length")
             out.append(b"content-length: %d\r\n" % self._left)
         elif request.version == "1.1":
-            self._framing = "chunked"
+            framing = "chunked"
             out.append(b"transfer-encoding: chunked\r\n")
         else:
-            self._framing = "close"
+            framing = "close"
             self.closing = True
         waits = not (self._continued or request.complete)  # with its body, for our word
         if self.closing or waits or self.server.draining:
@@ -563,7 +571,7 @@ class Connection:
         breaks = head.count(b"\n"), head.count(b"\r")
         if breaks != (len(out), len(out)) or b"\0" in head:
             raise InternalError("a response header has a line break in it")
-        return head
+        return framing, head
 
     async def _send_bytes(self, data: bytes) -> None:
         limit = self.limits.write_timeout

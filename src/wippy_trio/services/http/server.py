@@ -163,7 +163,8 @@ class Server:
     async def wait_idle(self) -> None:
         """Wait until there is no connection."""
         while self.connections:
-            self._idle = trio.Event()
+            if self._idle.is_set():
+                self._idle = trio.Event()
             await self._idle.wait()
 
     # -- connections -----------------------------------------------------------------
@@ -172,7 +173,8 @@ class Server:
         while not self.draining:
             most = self.limits.connections
             while most and len(self.connections) >= most:
-                self._room = trio.Event()
+                if self._room.is_set():
+                    self._room = trio.Event()
                 await self._room.wait()
             try:
                 client, _address = await listener.socket.accept()
