@@ -13,7 +13,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from wippy_trio.modules._arguments import octets
-from wippy_trio.modules._stream import Source, Stream
+from wippy_trio.modules._stream import Source, Stream, read_some
 from wippy_trio.modules._texts import whole_number
 from wippy_trio.modules.archive.formats import Item, Limits, safe_path, strip_path
 from wippy_trio.modules.fs import FS, write_all
@@ -140,7 +140,7 @@ async def spooled(stream: Stream, limit: int) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(max_size=_PIECE)  # noqa: SIM115
     size = 0
     try:
-        while data := await stream.take(_PIECE):
+        while data := await read_some(stream, _PIECE):
             size += len(data)
             _check_total(size, limit)
             await run_in_thread(file.write, data)
@@ -525,7 +525,7 @@ class Writer:
     async def _piece(data: Any) -> bytes:
         """Give the next piece of a stream or file; none at the end."""
         if isinstance(data, Stream):
-            return await data.take(_PIECE)
+            return await read_some(data, _PIECE)
         piece: bytes = await run_in_thread(data.read, _PIECE)
         return piece
 
