@@ -189,8 +189,9 @@ class Access(Base):
             return self.error_methods.get(name, DYNAMIC)
         if isinstance(shape, TypeValue):
             inner = expand(shape.type)
+            own = isinstance(inner, Record) and name in inner.fields
             if name in self.type_methods:
-                return self.type_methods[name]
+                return DYNAMIC if own else self.type_methods[name]
             if isinstance(inner, Record):
                 field = inner.fields.get(name)
                 return SOFT_NIL if field is None else TypeValue(field.type)
@@ -237,7 +238,7 @@ class Access(Base):
                 continue
             one = self.lookup(each, name)
             if one is None:
-                if not isinstance(expand(each), Record):
+                if not _closed(expand(each)):
                     found.append(DYNAMIC)
                     continue
                 return None
@@ -443,6 +444,18 @@ class Access(Base):
         if isinstance(shape, Table) and shape.element is not None and not shape.fields:
             return INTEGER, shape.element
         return DYNAMIC, DYNAMIC
+
+
+def _closed(shape: Type) -> bool:
+    """Tell whether a type certainly lacks the fields it is not known to have."""
+    if isinstance(shape, Interface):
+        return not shape.brand
+    return isinstance(shape, (Record, Literal)) or shape in (
+        NUMBER,
+        INTEGER,
+        BOOLEAN,
+        STRING,
+    )
 
 
 def _whole(field: Field) -> Type:

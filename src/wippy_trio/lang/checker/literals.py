@@ -133,9 +133,8 @@ class Literals(Conditions):
         if isinstance(shape, Union):
             rest = [each for each in shape.members if each not in NILS]
             if len(rest) == 1:
-                shape = expand(rest[0])
-            else:
-                return self._table_for_union(node, wanted, rest)
+                return self._table_for(node, rest[0])
+            return self._table_for_union(node, wanted, rest)
         if isinstance(shape, Record):
             return self._table_for_record(node, wanted, shape)
         if isinstance(shape, Array):

@@ -418,7 +418,8 @@ class Statements(Targets):
     def _bound(self, node: lua.Expression, what: str) -> Type:
         type_ = self.value(node)
         kept = without_nil(type_)
-        if self._bad_operand(node, type_ if kept is NEVER else kept) is not None:
+        bad = self._bad_operand(node, type_ if kept is NEVER else kept) is not None
+        if bad or isinstance(node, lua.Table):
             shown = show(type_, literals=False)
             self.error("E0000", f"for loop {what} must be numeric, got {shown}", node)
             return DYNAMIC
