@@ -31,7 +31,8 @@ SILENT = {
     "expected types flow through and, or": "local t: {integer} = x or {1, 2}",
     "nested literals": "local t: {a: {b: {integer}}} = {a = {b = {1}}}",
     "a trailing call fills a list": "local t: {integer} = {1, f()}",
-    "a union takes the member that fits": "local t: {a: number} | {b: string} = {b = 'x'}",
+    "a union takes the member that fits": "local t: {a: number} | {b: string} = "
+    "{b = 'x'}",
     "a map of functions": "local m: {[string]: (n: number) -> number} = "
     "{double = function(n) return n * 2 end}",
     "a union of a list and a map": "local v: {string} | {[string]: any} = {a = 1}",
@@ -65,10 +66,12 @@ SILENT = {
     "local function h(...: number) f(...) end",
     "an overload": "local f: ((number) -> number) & ((string) -> string) = g() "
     'local a: number = f(1) local b: string = f("x")',
-    "a callable table": "local T = setmetatable({}, {__call = function(self, n: number) "
+    "a callable table": "local T = setmetatable({}, "
+    "{__call = function(self, n: number) "
     "return n end}) T(1)",
     # 3.5.4 generics
-    "a callback is looked at last": "local function map<A, B>(l: {A}, f: (A) -> B): {B} "
+    "a callback is looked at last": "local function map<A, B>(l: {A}, f: (A) -> B)"
+    ": {B} "
     "return {} end local r: {string} = map({1, 2}, function(n) return tostring(n) end)",
     "several candidates are joined": "local function either<T>(a: T, b: T): T return a "
     "end local x: number | string = either(1, 'a')",
@@ -132,7 +135,8 @@ SILENT = {
     "if a == b then local s: string = a end",
     "the kind of a copy": SHAPE + "local s: Shape = f() local k = s.kind "
     'if k == "circle" then print(s.r) else print(s.side) end',
-    "truthy fields of a union": "local r: {ok: true, v: number} | {ok: false, e: string}"
+    "truthy fields of a union": "local r: {ok: true, v: number} | "
+    "{ok: false, e: string}"
     " = f() if not r.ok then print(r.e) return end print(r.v)",
     "a predicate in a while": "local function f(s: string?) while not s do s = g() end "
     "local t: string = s end",
@@ -391,7 +395,8 @@ REPORTED = {
     "a value of another channel": (
         (
             "local a: Channel<string> = channel.new() local b: Channel<number> = "
-            "channel.new() local r = channel.select{a:case_receive(), b:case_receive()} "
+            "channel.new() "
+            "local r = channel.select{a:case_receive(), b:case_receive()} "
             "if r.channel == a then local n: number = r.value end"
         ),
         "E0000",

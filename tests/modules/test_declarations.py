@@ -90,7 +90,6 @@ def test_exports_and_declarations_are_the_same(name: str, tmp_path: Path) -> Non
 
 UNDECLARED = {
     "sql": "its Lua part is not declared yet",
-    "time": "its Lua part is not declared yet",
     "logger": "it is an object, no table of functions",
 }
 

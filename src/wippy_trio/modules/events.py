@@ -20,6 +20,10 @@ MODULE = LuaModule(
     "events",
     classes=("nondeterministic",),
     declares="""
+    type Subscription = {
+      channel: (self: Subscription) -> Channel<any>,
+      close: (self: Subscription) -> any
+    }
     subscribe: (system: string, kind: string?) -> (Subscription?, Error?)
     send: (system: string, kind: string, path: string, data: any?) -> (boolean?, Error?)
     """,

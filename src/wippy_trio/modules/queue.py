@@ -21,6 +21,13 @@ MODULE = LuaModule(
     "queue",
     classes=("io", "nondeterministic"),
     declares="""
+    type Message = {
+      id: (self: Message) -> (string?, Error?),
+      header: (self: Message, name: string) -> (any, Error?),
+      headers: (self: Message) -> (table?, Error?),
+      ack: (self: Message) -> (boolean?, Error?),
+      nack: (self: Message) -> (boolean?, Error?)
+    }
     publish: (id: string, data: any, headers: table?) -> (boolean?, Error?)
     message: () -> (Message?, Error?)
     info: (id: string) -> (table?, Error?)

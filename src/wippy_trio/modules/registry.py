@@ -24,6 +24,32 @@ MODULE = LuaModule(
     "registry",
     classes=("storage", "nondeterministic"),
     declares="""
+    type Version = {
+      id: (self: Version) -> integer,
+      string: (self: Version) -> string,
+      previous: (self: Version) -> (nil | Version, Error?),
+      next: (self: Version) -> (nil | Version, Error?)
+    }
+    type Changes = {
+      create: (self: Changes, entry: table) -> Changes,
+      update: (self: Changes, entry: table) -> Changes,
+      delete: (self: Changes, id: any) -> Changes,
+      ops: (self: Changes) -> {any},
+      apply: (self: Changes) -> (Version?, Error?)
+    }
+    type Snapshot = {
+      entries: (self: Snapshot) -> ({Entry}?, Error?),
+      get: (self: Snapshot, id: string) -> (Entry?, Error?),
+      find: (self: Snapshot, filter: table) -> ({Entry}?, Error?),
+      namespace: (self: Snapshot, ns: string) -> ({Entry}?, Error?),
+      version: (self: Snapshot) -> Version,
+      changes: (self: Snapshot) -> Changes
+    }
+    type History = {
+      versions: (self: History) -> ({Version}?, Error?),
+      get_version: (self: History, number: integer) -> (Version?, Error?),
+      snapshot_at: (self: History, version: Version) -> (Snapshot?, Error?)
+    }
     get: (id: string) -> (Entry?, Error?)
     find: (filter: table) -> ({Entry}?, Error?)
     parse_id: (text: string) -> ID

@@ -26,6 +26,30 @@ MODULE = LuaModule(
     "security",
     classes=("security", "nondeterministic"),
     declares="""
+    type Actor = {
+      id: (self: Actor) -> string,
+      meta: (self: Actor) -> table
+    }
+    type Policy = {
+      id: (self: Policy) -> string,
+      evaluate: (self: Policy, actor: Actor, action: string, resource: string,
+        meta: table?) -> string
+    }
+    type Scope = {
+      with: (self: Scope, policy: Policy) -> Scope,
+      without: (self: Scope, policy: any) -> Scope,
+      contains: (self: Scope, policy: any) -> boolean,
+      policies: (self: Scope) -> {Policy},
+      evaluate: (self: Scope, actor: Actor, action: string, resource: string,
+        meta: table?) -> string
+    }
+    type TokenStore = {
+      create: (self: TokenStore, actor: Actor, scope: Scope, options: table?)
+        -> (string?, Error?),
+      validate: (self: TokenStore, token: string) -> (Actor?, Scope?, Error?),
+      revoke: (self: TokenStore, token: string) -> (boolean?, Error?),
+      close: (self: TokenStore) -> (boolean?, Error?)
+    }
     actor: () -> Actor?
     scope: () -> Scope?
     can: (action: string, resource: string, meta: table?) -> boolean

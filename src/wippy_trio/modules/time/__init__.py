@@ -35,6 +35,112 @@ __all__ = ["MODULE"]
 MODULE = LuaModule(
     "time",
     classes=("time", "nondeterministic", "workflow"),
+    declares="""
+    type Duration = {
+      nanoseconds: (self: Duration) -> integer,
+      microseconds: (self: Duration) -> integer,
+      milliseconds: (self: Duration) -> integer,
+      seconds: (self: Duration) -> number,
+      minutes: (self: Duration) -> number,
+      hours: (self: Duration) -> number
+    }
+    type Location = {string: (self: Location) -> string}
+    type Time = {
+      add: (self: Time, d: any) -> Time,
+      sub: (self: Time, t: Time) -> Duration,
+      add_date: (self: Time, years: number, months: number, days: number) -> Time,
+      before: (self: Time, t: Time) -> boolean,
+      after: (self: Time, t: Time) -> boolean,
+      equal: (self: Time, t: Time) -> boolean,
+      format: (self: Time, layout: string) -> string,
+      format_rfc3339: (self: Time) -> string,
+      unix: (self: Time) -> integer,
+      unix_nano: (self: Time) -> integer,
+      date: (self: Time) -> (integer, integer, integer),
+      clock: (self: Time) -> (integer, integer, integer),
+      year: (self: Time) -> integer,
+      month: (self: Time) -> integer,
+      day: (self: Time) -> integer,
+      hour: (self: Time) -> integer,
+      minute: (self: Time) -> integer,
+      second: (self: Time) -> integer,
+      nanosecond: (self: Time) -> integer,
+      weekday: (self: Time) -> integer,
+      year_day: (self: Time) -> integer,
+      is_zero: (self: Time) -> boolean,
+      utc: (self: Time) -> Time,
+      in_local: (self: Time) -> Time,
+      in_location: (self: Time, place: Location) -> Time,
+      location: (self: Time) -> Location,
+      round: (self: Time, d: Duration) -> Time,
+      truncate: (self: Time, d: Duration) -> Time
+    }
+    type Timer = {
+      channel: (self: Timer) -> Channel<Time>,
+      response: (self: Timer) -> Channel<Time>,
+      stop: (self: Timer) -> boolean,
+      reset: (self: Timer, d: any) -> boolean
+    }
+    type Ticker = {
+      channel: (self: Ticker) -> Channel<Time>,
+      response: (self: Ticker) -> Channel<Time>,
+      stop: (self: Ticker) -> boolean
+    }
+    now: () -> Time
+    date: (year: number, month: number, day: number, hour: number, minute: number,
+      second: number, nanosecond: number, place: Location?) -> Time
+    unix: (seconds: number, nanoseconds: number) -> Time
+    parse: (layout: string, text: string, place: Location?) -> (Time?, Error?)
+    parse_duration: (d: any) -> (Duration?, Error?)
+    sleep: (d: any) -> (nil, Error?)
+    after: (d: any) -> (Channel<Time>?, Error?)
+    timer: (d: any) -> (Timer?, Error?)
+    ticker: (d: any) -> (Ticker?, Error?)
+    load_location: (name: string) -> (Location?, Error?)
+    fixed_zone: (name: string, offset: number) -> Location
+    utc: Location
+    localtz: Location
+    JANUARY: integer
+    FEBRUARY: integer
+    MARCH: integer
+    APRIL: integer
+    MAY: integer
+    JUNE: integer
+    JULY: integer
+    AUGUST: integer
+    SEPTEMBER: integer
+    OCTOBER: integer
+    NOVEMBER: integer
+    DECEMBER: integer
+    SUNDAY: integer
+    MONDAY: integer
+    TUESDAY: integer
+    WEDNESDAY: integer
+    THURSDAY: integer
+    FRIDAY: integer
+    SATURDAY: integer
+    NANOSECOND: integer
+    MICROSECOND: integer
+    MILLISECOND: integer
+    SECOND: integer
+    MINUTE: integer
+    HOUR: integer
+    DATE_ONLY: string
+    DATE_TIME: string
+    TIME_ONLY: string
+    KITCHEN: string
+    RFC1123: string
+    RFC1123Z: string
+    RFC3339: string
+    RFC3339NANO: string
+    RFC822: string
+    RFC822Z: string
+    RFC850: string
+    STAMP: string
+    STAMP_MICRO: string
+    STAMP_MILLI: string
+    STAMP_NANO: string
+    """,
     source=Path(__file__).with_name("time.lua").read_bytes(),
 )
 for _name, _value in {**LAYOUTS, **MONTH_CONSTANTS, **WEEKDAY_CONSTANTS}.items():
