@@ -447,7 +447,7 @@ def test_reported(name: str) -> None:
             "local x: any = f() local y: number = x",
             "validate with T(value) or T:is(value), or cast with `as`",
         ),
-        (USER + "local u: User = f() return u.nam", "did you mean 'name'?"),
+        (USER + "local u: User = f() return u.names", "did you mean 'name'?"),
     ],
 )
 def test_help_lines(source: str, help_line: str) -> None:
