@@ -81,17 +81,13 @@ local function expected(node)
     return "function"
   elseif h.tag == "g" then
     return text(node) .. "<...>"
-  elseif node.tag ~= "=" then
+  elseif h.tag == "r" or h.tag == "i" or h.tag == "u" then
     return text(node)
   end
-  local name = node
   while node.tag == "=" do
     node = node.inner
   end
-  if h.tag == "r" or h.tag == "i" or h.tag == "u" then
-    return text(node.tag == "x" and node or name)
-  end
-  return text(node)
+  return text(node.tag == "x" and h or node)
 end
 
 -- Paths ---------------------------------------------------------------------------------------

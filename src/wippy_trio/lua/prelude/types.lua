@@ -16,13 +16,22 @@ local getinfo = raw.getinfo
 local G, C, E = P.type_graph, P.type_checks, P.type_errors
 local head, bare, text, ready, primitives = G.head, G.bare, G.text, C.ready, G.primitives
 
-local NODE, IS = P.key("type"), P.key("is")
+local NODE, IS, VIEWS, OWNER, METHOD = P.key("type"), P.key("is"), P.key("views"),
+  P.key("owner"), P.key("method")
 local methods = {}
 local TYPE = P.class("type", methods)
 TYPE.__metatable = "type"
 
+-- A field that is named like a method: the type of the field, and called on the record type
+-- the method.
+local VIEW = P.class("type", methods)
+
 local function is_type(v)
-  return rawtype(v) == "table" and rawmt(v) == TYPE
+  if rawtype(v) ~= "table" then
+    return false
+  end
+  local mt = rawmt(v)
+  return mt == TYPE or mt == VIEW
 end
 
 -- One value for a structure and a name -----------------------------------------------------------
@@ -309,17 +318,35 @@ for name, where in raw.next, { elem = "a element", key = "m key", val = "m value
   end
 end
 
+local function view_of(self, name, method, node)
+  local views = raw.rawget(self, VIEWS)
+  if not views then
+    views = {}
+    raw.rawset(self, VIEWS, views)
+  end
+  local view = views[name]
+  if not view then
+    view = setrawmt({ [NODE] = node, [OWNER] = self, [METHOD] = method }, VIEW)
+    views[name] = view
+  end
+  return view
+end
+
 function TYPE.__index(self, k)
   if k == "is" then
-    return self[IS] or make_is(self)
+    return raw.rawget(self, IS) or make_is(self)
+  elseif rawtype(k) ~= "string" then
+    return nil
   end
   local method = methods[k]
-  if method then
-    return method
-  end
   local h = bare(self[NODE])
   local at = h.tag == "r" and h.index[k]
-  return at and value_of(h.types[at]) or nil
+  if not at then
+    return method
+  elseif method then
+    return view_of(self, k, method, h.types[at])
+  end
+  return value_of(h.types[at])
 end
 
 -- Operators ----------------------------------------------------------------------------------------
@@ -359,6 +386,17 @@ end
 function TYPE.__lt(a, b)
   local x, y = ordered(a, b)
   return worked(G.subtype(x, y)) and not worked(G.equal(x, y))
+end
+
+for event, f in raw.next, TYPE do
+  VIEW[event] = f
+end
+
+function VIEW.__call(self, ...)
+  if rawequal((...), self[OWNER]) then
+    return self[METHOD](...)
+  end
+  return TYPE.__call(self, ...)
 end
 
 -- Leaving and entering the VM --------------------------------------------------------------------
