@@ -123,6 +123,7 @@ def test_names_of_types_become_entries_of_the_type_table(
         ("t[#t + 1] = 1", "t[#t + 1] = 1"),
         ("t[f()] = 1", "t[f()] = 1"),
         ("x = t[k]", "x = t[k]"),
+        ("type k = number; t[k] = 1", ";; t[__t.k] = 1"),
         ("t[k], u[j] = 1, 2", "t[k==nil and __k or k], u[j==nil and __k or j] = 1, 2"),
         ("for i = 1, 2 do t[i] = 1 end", None),
         ("for k, v in pairs(t) do u[k], u[v] = v, k end", None),

@@ -156,7 +156,16 @@ def compile_chunk(
 class _Translator:
     """Collects the edits of one chunk and applies them."""
 
-    __slots__ = ("chunk", "edits", "engine", "notes", "reserved", "text", "version")
+    __slots__ = (
+        "chunk",
+        "edits",
+        "engine",
+        "notes",
+        "reserved",
+        "text",
+        "types",
+        "version",
+    )
 
     def __init__(self, chunk: Chunk, version: str) -> None:
         self.chunk = chunk
@@ -166,6 +175,7 @@ class _Translator:
         self.edits: list[Edit] = []
         self.engine: list[tuple[str, str]] = []
         self.reserved = reserved_words(chunk.tokens)
+        self.types: set[int] = set()
 
     def erased(self, budget: Budget) -> Erased:
         """Return the translated text and what was found."""
@@ -288,7 +298,7 @@ class _Translator:
             return
         assigned = notes.assigned
         defined = set(assigned.values())
-        references: set[int] = set()
+        references = self.types
         inner_types = notes.inner_types
         for node in notes.globals:
             name = node.name
@@ -379,7 +389,7 @@ class _Translator:
 
     def _is_special(self, root: Name) -> bool:
         """Tell whether a name will not be written as it stands."""
-        return root.name in self.reserved
+        return root.name in self.reserved or root.start in self.types
 
 
 def _merges(character: str) -> bool:

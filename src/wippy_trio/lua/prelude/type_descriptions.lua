@@ -21,6 +21,47 @@ local function wanted(v, kind, what)
   return v
 end
 
+-- Every circle leads through a name: what walks over nodes ends there.
+local function check_circles(nodes)
+  local state = {} -- node -> 1 while what is below it is looked at, then 2
+  for i = 1, #nodes do
+    local todo, n = { nodes[i] }, 1
+    while n > 0 do
+      local node = todo[n]
+      if state[node] then
+        if state[node] == 1 then
+          state[node] = 2
+        end
+        n = n - 1
+      else
+        state[node] = 1
+        local shape = SHAPES[node.tag]
+        local named = node.tag == "=" or node.tag == "v"
+        local function visit(child)
+          if state[child] == 1 then
+            malformed("a type within itself")
+          elseif not state[child] then
+            n = n + 1
+            todo[n] = child
+          end
+        end
+        for k = 1, named and 0 or #shape.one do
+          local child = node[shape.one[k]]
+          if child then
+            visit(child)
+          end
+        end
+        for k = 1, named and 0 or #shape.many do
+          local list = node[shape.many[k]] or {}
+          for j = 1, #list do
+            visit(list[j])
+          end
+        end
+      end
+    end
+  end
+end
+
 -- Make nodes of a description (lang/rtypes.py); what does not hold together is refused.
 function G.load(list)
   wanted(list, "table", "the list")
@@ -154,6 +195,7 @@ function G.load(list)
   for i = 1, count do
     read[list[i][1]](nodes[i], list[i])
   end
+  check_circles(nodes)
   return nodes
 end
 -- Write the node of a value as a description; it is the first in it.
@@ -161,8 +203,8 @@ function G.describe(node)
   local list, numbers, queue = {}, {}, {}
   local function number(n)
     -- What depends on parameters of a generic that is gone is written as what it came to.
-    if n.tag == "c" or n.tag == "k" or n.tag == "[" or n.tag == "R" or n.tag == "!" then
-      n = n.template and n.map and head(n) or not n.open and head(n) or n
+    if n.tag == "c" and n.map then
+      n = head(n)
     end
     if not numbers[n] then
       queue[#queue + 1] = n

@@ -6,7 +6,7 @@ local raw = P.raw
 local rawtype, rawget, rawlen = raw.type, raw.rawget, raw.rawlen
 local sub, gsub, match, concat = raw.string.sub, raw.string.gsub, raw.string.match,
   raw.table.concat
-local utf8_offset = raw.utf8.offset
+local utf8_offset, sort = raw.utf8.offset, raw.table.sort
 
 local G, C, V = P.type_graph, P.type_checks, P.type_validators
 local head, text, ready = G.head, G.text, C.ready
@@ -84,9 +84,7 @@ local function expected(node)
   elseif h.tag == "r" or h.tag == "i" or h.tag == "u" then
     return text(node)
   end
-  while node.tag == "=" do
-    node = node.inner
-  end
+  node = G.target(node)
   return text(node.tag == "x" and h or node)
 end
 
@@ -131,24 +129,6 @@ local function before(a, b)
   return s < 3 and a < b
 end
 
--- The smallest key of a map that fails, its value, and whether the key itself is wrong.
-local function failing_entry(h, t, ctx)
-  local check_key, check_value = ready(h.key), ready(h.value)
-  local keys, values, n = C.entries(t)
-  local found, at, key_fails = false, nil, nil
-  for i = 1, n do
-    local wrong_key = not check_key(keys[i], ctx)
-    if (wrong_key or not check_value(values[i], ctx))
-      and (not found or before(keys[i], keys[at])) then
-      found, at, key_fails = true, i, wrong_key
-    end
-  end
-  if found then
-    return keys[at], values[at], key_fails
-  end
-  return nil
-end
-
 -- The one member of a union whose literal fields the value has, if there is exactly one.
 local function discriminated(h, t)
   local only
@@ -178,99 +158,150 @@ local function discriminated(h, t)
   return only
 end
 
--- A step of the search. Each gives the node and value to look at next, or nil where the
--- search ends: then what is wrong, and the name of the validator that says so.
-local STEPS = {
-  r = function(h, t, ctx, path)
-    for i = 1, #h.names do
-      local name = h.names[i]
-      local x = rawget(t, name)
+-- Parts of a table that fail, one at a call: what is wanted of the part, the part, its key,
+-- and whether it is a missing field. `frame.at` is where to go on.
+local PARTS = {
+  r = function(frame, h, t, ctx)
+    for i = frame.at, #h.names do
+      local x = rawget(t, h.names[i])
       if not (x == nil and h.optional[i]) and not ready(h.types[i])(x, ctx) then
-        path[#path + 1] = segment(name)
-        if x == nil and head(h.types[i]).tag ~= "u" then
-          return nil, nil, "required field missing", h.types[i]
-        end
-        return h.types[i], x
+        frame.at = i + 1
+        return h.types[i], x, h.names[i], x == nil
       end
     end
     return nil
   end,
-  a = function(h, t, ctx, path)
+  a = function(frame, h, t, ctx)
     local check = ready(h.element)
-    for i = 1, rawlen(t) do
+    for i = frame.at, rawlen(t) do
       local x = rawget(t, i)
       if x ~= nil and not check(x, ctx) then
-        path[#path + 1] = segment(i)
-        return h.element, x
+        frame.at = i + 1
+        return h.element, x, i
       end
     end
     return nil
   end,
-  m = function(h, t, ctx, path)
-    local k, x, key_fails = failing_entry(h, t, ctx)
-    if k == nil then
+  m = function(frame, h, t, ctx)
+    local failing = frame.failing
+    if not failing then
+      local check_key, check_value = ready(h.key), ready(h.value)
+      local keys, values, n = C.entries(t)
+      failing = {}
+      for i = 1, n do
+        local wrong_key = not check_key(keys[i], ctx)
+        if wrong_key or not check_value(values[i], ctx) then
+          failing[#failing + 1] = { keys[i], values[i], wrong_key }
+        end
+      end
+      sort(failing, function(x, y)
+        return before(x[1], y[1])
+      end)
+      frame.failing = failing
+    end
+    local entry = failing[frame.at]
+    if not entry then
       return nil
     end
-    path[#path + 1] = segment(k)
-    if key_fails then
-      return h.key, k
+    frame.at = frame.at + 1
+    if entry[3] then
+      return h.key, entry[1], entry[1]
     end
-    return h.value, x
+    return h.value, entry[2], entry[1]
   end,
 }
 
+-- What a type that is no table type itself hands the value on to: the node, and the one to
+-- show if that fails at this place; or what is wrong.
+local function through(node, h, v, shown, ctx)
+  local tag = h.tag
+  if tag == "?" and v ~= nil then
+    return h.inner, shown
+  elseif tag == "@" then
+    if not ready(h.inner)(v, ctx) then
+      return h.inner, shown
+    end
+    local message, constraint = V.failure(h.validators, v)
+    return nil, message or TOO_DEEP, constraint
+  elseif tag == "&" then
+    for i = 1, #h.members do
+      if not ready(h.members[i])(v, ctx) then
+        return h.members[i], h.members[i]
+      end
+    end
+  elseif tag == "|" and C.is_table(v) then
+    local member = discriminated(h, P.contents(v))
+    return member, member
+  elseif tag == "u" then
+    return nil, h.why or "unresolved type " .. h.name
+  end
+  return nil
+end
+
 -- Describe why a value is not of a type: path, message, wanted, what came, validator.
+--
+-- A part may fail only because something above it does that it leads back to; so this is a
+-- search: each pair of a type and a table is entered once.
 local function explain(node, v)
   local ctx = C.new_context()
   ready(node)(v, ctx)
-  local path, shown = {}, node
-  local constraint
+  if ctx.too_deep then
+    return "", TOO_DEEP, expected(node), got(v, head(node))
+  end
+  local path, frames, depth, entered = {}, {}, 0, {}
+  local shown = node
+  local first, first_value = node, v
   while true do
+    -- Down to a table type, or to what is wrong.
     local h = head(node)
-    local tag = h.tag
-    local step = STEPS[tag]
-    local next_node, next_value
-    if step then
-      if C.is_table(v) then
-        local message, at
-        next_node, next_value, message, at = step(h, P.contents(v), ctx, path)
-        if message then
-          return path_text(path), message, expected(at), "nil"
-        elseif not next_node then
-          return path_text(path), TOO_DEEP, expected(shown), got(v, h)
-        end
-        shown = next_node
+    local message, constraint
+    while not PARTS[h.tag] do
+      local inner, what, by = through(node, h, v, shown, ctx)
+      if not inner then
+        message, constraint = what, by
+        break
       end
-    elseif tag == "?" and v ~= nil then
-      next_node, next_value = h.inner, v
-    elseif tag == "@" then
-      if not ready(h.inner)(v, ctx) then
-        next_node, next_value = h.inner, v
-      else
-        local message
-        message, constraint = V.failure(h.validators, v)
-        if message then
-          return path_text(path), message, expected(shown), got(v, h), constraint
-        end
-      end
-    elseif tag == "&" then
-      for i = 1, #h.members do
-        if not ready(h.members[i])(v, ctx) then
-          next_node, next_value, shown = h.members[i], v, h.members[i]
-          break
-        end
-      end
-    elseif tag == "|" and C.is_table(v) then
-      next_node = discriminated(h, P.contents(v))
-      next_value, shown = v, next_node or shown
-    elseif tag == "u" then
-      return path_text(path), h.why or "unresolved type " .. h.name, h.name, got(v, h)
+      node, shown = inner, what
+      h = head(node)
     end
-    if not next_node then
+    if message then
+      return path_text(path), message, expected(shown), got(v, h), constraint
+    elseif not PARTS[h.tag] or not C.is_table(v) then
       local wanted, came = expected(shown), got(v, head(shown))
       return path_text(path), "expected " .. wanted .. ", got " .. came, wanted, came
     end
-    node, v = next_node, next_value
+    local row = entered[h]
+    if not row then
+      row = {}
+      entered[h] = row
+    end
+    if row[v] then
+      path[depth] = nil
+    else
+      row[v] = true
+      depth = depth + 1
+      frames[depth] = { h = h, t = P.contents(v), at = 1 }
+    end
+    -- On to the next part that fails, of the innermost table that has one.
+    local found
+    while depth > 0 do
+      local frame = frames[depth]
+      local wanted, x, key, missing = PARTS[frame.h.tag](frame, frame.h, frame.t, ctx)
+      if wanted then
+        path[depth] = segment(key)
+        if missing and head(wanted).tag ~= "u" then
+          return path_text(path), "required field missing", expected(wanted), "nil"
+        end
+        node, v, shown, found = wanted, x, wanted, true
+        break
+      end
+      frames[depth], path[depth] = nil, nil
+      depth = depth - 1
+      path[depth] = nil
+    end
+    if not found then
+      return "", TOO_DEEP, expected(first), got(first_value, head(first))
+    end
   end
 end
 

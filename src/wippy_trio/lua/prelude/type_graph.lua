@@ -551,4 +551,15 @@ function head(node)
 end
 G.head = head
 
+-- What an alias, or an alias of it, is a name of.
+function G.target(node)
+  if head(node).tag == "u" then
+    return head(node) -- the names may lead in a circle
+  end
+  while node.tag == "=" do
+    node = node.inner
+  end
+  return node
+end
+
 G.record, G.union_of, G.optional_of = record, union_of, optional_of

@@ -176,11 +176,12 @@ local WRITERS = {
     write_fields(out, names, types, {}, false, depth)
   end,
   b = function(out, node, depth)
-    local name = node.name == "channel.Channel" and "Channel" or node.name
+    local generic = node.name == "channel.Channel" and #node.members > 0
+    local name = generic and "Channel" or node.name
     write_named(out, name, node.members, depth)
   end,
   ["@"] = function(out, node, depth)
-    write(out, node.inner, depth)
+    write(out, head(node).tag == "u" and head(node) or node.inner, depth)
   end,
   v = function(out, node)
     put(out, node.name)
@@ -192,7 +193,8 @@ local WRITERS = {
     put(out, node.name)
   end,
   x = function(out, node, depth)
-    write_named(out, text(node.generic), node.members, depth)
+    write(out, node.generic, depth + 1)
+    write_named(out, "", node.members, depth)
   end,
   g = function(out, node, depth)
     write(out, node.body, depth + 1)
@@ -205,7 +207,7 @@ function write(out, node, depth)
     return
   end
   local writer = WRITERS[node.tag]
-  if not writer then
+  if not writer or node.tag == "|" or node.tag == "?" then
     node = head(node)
     writer = WRITERS[node.tag]
   end

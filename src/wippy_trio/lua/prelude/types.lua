@@ -62,11 +62,7 @@ end
 
 -- The text of what a name stands for: types told apart by it need no comparison.
 local function spelling(node)
-  local inner = node
-  while inner.tag == "=" do
-    inner = inner.inner
-  end
-  return (name_of(node) or "") .. "\0" .. text(inner)
+  return (name_of(node) or "") .. "\0" .. text(G.target(node))
 end
 
 -- The value of a node.
@@ -227,10 +223,7 @@ local KINDS = { l = "literal", ["?"] = "optional", ["|"] = "union", ["&"] = "int
 local PRIMITIVE_KINDS = { table = "interface", error = "interface", Self = "any" }
 
 function methods.kind(self)
-  local node = check(self, "kind")
-  while node.tag == "=" do
-    node = node.inner
-  end
+  local node = G.target(check(self, "kind"))
   if node.tag == "x" and head(node).tag ~= "u" then
     return "instantiated"
   end
@@ -407,9 +400,11 @@ function P.packers.type(v)
 end
 
 function P.unpackers.type(_, list)
-  local nodes = G.load(list)
-  if not nodes[1] then
-    P.raise_kind(P.errors.INVALID, "malformed type description: nothing in it")
+  local ok, nodes = raw.pcall(G.load, list)
+  if not ok or not nodes[1] then
+    -- Not an error: the message around it is sound. It accepts nothing and says why.
+    local why = ok and "malformed type description: nothing in it" or P.tostring(nodes)
+    return value_of(G.unresolved("?", why))
   end
   return value_of(nodes[1])
 end
