@@ -358,6 +358,16 @@ def test_emptied_and_new_objects_reach_the_engine() -> None:
     assert (outcome.emptied, outcome.objects) == (1, 1)  # types 5.6 273
 
 
+def test_a_computed_key_that_may_be_a_name_reaches_the_engine() -> None:
+    """A key of a counting loop cannot be one; a call is not made twice."""
+    outcome = run(
+        "local o, k = {}, 'x' o[k] = nil o['a' .. 1] = nil o[o.k or k] = nil"
+        " for i = 1, 2 do o[i] = nil end for name in pairs({ a = 1 }) do o[name] = nil"
+        " end return o"
+    )
+    assert outcome.emptied == 3  # types 4.9
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_failing_type_call_tells_the_callers_line(version: str) -> None:
     outcome = run("local x = 1\nreturn string(5)", version=version)

@@ -29,6 +29,7 @@ from wippy_trio.lang.requires import Require, find_requires
 from wippy_trio.lang.strings import plain_escapes
 from wippy_trio.lang.syntax import (
     Assign,
+    Binary,
     Call,
     Constant,
     Expression,
@@ -355,9 +356,9 @@ class _Translator:
             self.engine.append(("__o", "object"))
         count = len(edits)
         for assign in notes.emptied:
-            holder_path = self._emptied_path(assign)
-            if holder_path:
-                edits.append((assign.end, assign.end, f";__m({holder_path});"))
+            emptied = self._emptied(assign)
+            if emptied:
+                edits.append((assign.end, assign.end, f";__m({emptied});"))
         if len(edits) > count:
             self.engine.append(("__m", "emptied"))
 
@@ -371,21 +372,39 @@ class _Translator:
             return binding.assigned or not binding.never_nil
         return not self._emptied_span(key.start, key.end)
 
-    def _emptied_path(self, assign: Assign) -> str:
-        """Return the path of the table whose field a statement clears."""
+    def _emptied(self, assign: Assign) -> str:
+        """Return the path of the table of which a statement clears a field.
+
+        Behind it stands the path of the key where only the run can tell whether it is
+        one of the list part. Keys that cannot be read twice are left out.
+        """
         if len(assign.targets) != 1 or len(assign.values) != 1:
             return ""
-        target = assign.targets[0]
+        target, key_path = assign.targets[0], ""
         if isinstance(target, Index):
             key = target.key
-            if not (isinstance(key, Constant) and key.kind == "string"):
-                return ""
+            named = isinstance(key, Constant) and key.kind == "string"
+            if not named and not (isinstance(key, Binary) and key.operator == ".."):
+                key_path = self._key_path(key)
+                if not key_path:
+                    return ""
         elif not isinstance(target, Field):
             return ""
         root = _root(target.base)
         if root is None or self._is_special(root):
             return ""
-        return _path(target.base)
+        path = _path(target.base)
+        return f"{path},{key_path}" if key_path else path
+
+    def _key_path(self, key: Expression) -> str:
+        """Return the path of a key that may be a string."""
+        root = _root(key)
+        if root is None or self._is_special(root):
+            return ""
+        binding = root.binding
+        if root is key and isinstance(binding, LoopVariable) and binding.counts:
+            return ""
+        return "" if self._emptied_span(key.start, key.end) else _path(key)
 
     def _is_special(self, root: Name) -> bool:
         """Tell whether a name will not be written as it stands."""

@@ -344,8 +344,10 @@ class _Parser(DeclarationParser):
     def _for(self) -> NumericFor | GenericFor:
         opening = self.pos
         self.pos = opening + 1
-        first = self._typed_name(LoopVariable(True))
+        variable = LoopVariable(True)
+        first = self._typed_name(variable)
         if self.kinds[self.pos] == "=":
+            variable.counts = True
             return self._numeric_for(opening, first)
         names = [first]
         while self.kinds[self.pos] == ",":

@@ -94,14 +94,18 @@ class Binding:
 
 
 class LoopVariable(Binding):
-    """A variable of a ``for``; ``assigned`` once its body assigns it."""
+    """A variable of a ``for``; ``assigned`` once its body assigns it.
 
-    __slots__ = ("assigned", "never_nil")
+    ``counts`` says that it is the one of a numeric loop.
+    """
+
+    __slots__ = ("assigned", "counts", "never_nil")
 
     def __init__(self, never_nil: bool) -> None:
         super().__init__("loop variable")
         self.assigned = False
         self.never_nil = never_nil
+        self.counts = False
 
 
 LOCAL: Final = Binding("local")

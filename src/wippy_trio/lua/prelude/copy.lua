@@ -32,9 +32,11 @@ P.NILKEY = NILKEY
 local objects = P.objects or setrawmt({}, { __mode = "k" })
 P.objects = objects
 
--- A statement took a named field away: is the table an empty object now?
-function P.mark_object(t)
-  if rawtype(t) == "table" and rawnext(t) == nil and rawmt(t) == nil then
+-- A statement took a field away: is the table an empty object now? `k` is given where it was not
+-- written as a name; a key of the list part makes no object.
+function P.mark_object(t, k)
+  if rawtype(t) == "table" and rawnext(t) == nil and rawmt(t) == nil
+    and (k == nil or math_type(k) ~= "integer" or k < 1) then
     objects[t] = true
   end
 end
