@@ -136,9 +136,29 @@ function P.materialise(env)
   end
 end
 
+-- Where the program is that called us, however deep we are: `app:main:12: `, or nothing. Its
+-- chunks have ids of entries for names, with a colon; ours have names of files.
+local function author()
+  local level = 3
+  while true do
+    local info = raw.getinfo(level, "Sl")
+    if not info then
+      return ""
+    elseif info.currentline > 0 and raw.string.find(info.short_src, ":", 1, true) then
+      return info.short_src .. ":" .. info.currentline .. ": "
+    end
+    level = level + 1
+  end
+end
+
+-- Raise a text with the position of the program that made the mistake.
+function P.misuse(text)
+  error(author() .. text, 0)
+end
+
 local function bad(n, name, wanted, v)
-  error(format("bad argument #%d to '%s' (%s expected, got %s)", n, name, wanted,
-    v == nil and "no value" or P.type(v)), 3)
+  P.misuse(format("bad argument #%d to '%s' (%s expected, got %s)", n, name, wanted,
+    v == nil and "no value" or P.type(v)))
 end
 P.bad_argument = bad
 

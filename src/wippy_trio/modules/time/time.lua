@@ -76,7 +76,7 @@ end
 
 local function own(self, class, name)
   if rawtype(self) ~= "table" or raw.getrawmetatable(self) ~= class then
-    raw.error(name .. " expected, got " .. P.type(self), 3)
+    P.misuse(name .. " expected, got " .. P.type(self))
   end
   return self
 end
