@@ -333,7 +333,8 @@ class Services(RuleBasedStateMachine):
     def teardown(self) -> None:
         for before, after in pairwise(self.seen):
             assert after.status in TRANSITIONS[before.status]
-            assert after.last_update >= before.last_update
+            assert after.last_update is not None
+            assert after.last_update >= (before.last_update or 0.0)
             assert after.id == "app:x"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tests.modules.application import run_application
+from trio.testing import MockClock
+
+from tests.modules.application import run_application, run_function
 from wippy_trio.kernel import Context
 from wippy_trio.security import Actor, Scope
 
@@ -138,3 +140,16 @@ def test_denials_are_invalid_but_for_locks(tmp_path: Path) -> None:
         "Invalid permission denied: system.read on raft_stats",
         "PermissionDenied permission denied: system.lock on l",
     ]
+
+
+def test_what_happened_at_the_time_0_has_happened(tmp_path: Path) -> None:
+    """Virtual time begins at 0; only what never happened reads as 0."""
+    source = """
+    return { main = function()
+      local service = require("system").supervisor.state("app:processes")
+      return { service.started_at > 0, service.last_update > 0 }
+    end }
+    """
+    clock = MockClock(autojump_threshold=0)
+    found = run_function(tmp_path, source, modules="system", clock=clock)
+    assert found == [True, True]

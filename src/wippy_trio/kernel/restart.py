@@ -189,14 +189,15 @@ class ServiceState:
 
     ``retry_count`` counts failures in a row. ``started_at`` is when it last reached
     ``running``. ``retry_in`` is how long a failed service rests before its next
-    attempt; ``None`` says that there is none. Times are seconds of the caller's clock.
+    attempt; ``None`` says that there is none. Times are seconds of the caller's clock,
+    ``None`` for what never happened: 0 is a time, the one at which virtual time begins.
     """
 
     id: str
     status: Status = Status.UNKNOWN
     desired: Status = Status.UNKNOWN
     retry_count: int = 0
-    last_update: float = 0.0
+    last_update: float | None = None
     started_at: float | None = None
     details: str = ""
     retry_in: float | None = None

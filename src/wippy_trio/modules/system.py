@@ -359,7 +359,7 @@ def _service(state: Any) -> dict[str, Any]:
     offset = clock.unix() - clock.now()
 
     def moment(at: float | None) -> int:
-        return int((at + offset) * 1_000_000_000) if at else 0
+        return 0 if at is None else int((at + offset) * 1_000_000_000)
 
     table = {
         "id": state.id,
