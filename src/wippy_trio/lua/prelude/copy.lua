@@ -271,15 +271,8 @@ local function flat_array(v)
   return c
 end
 
--- Copy a value as it leaves its process (M-40 to M-48).
-local function copy(v)
-  local t = rawtype(v)
-  if t ~= "table" then
-    if SCALAR[t] then
-      return v
-    end
-    return nil
-  end
+-- Copy a table as it leaves its process.
+local function copy_table(v)
   local k1, a = rawnext(v)
   if not NAMES[k1] then
     if k1 == 1 then
@@ -310,6 +303,18 @@ local function copy(v)
     return wide(v, x, k3)
   end
   return x
+end
+P.copy_table = copy_table
+
+-- Copy a value as it leaves its process (M-40 to M-48).
+local function copy(v)
+  local t = rawtype(v)
+  if t == "table" then
+    return copy_table(v)
+  elseif SCALAR[t] then
+    return v
+  end
+  return nil
 end
 P.copy = copy
 

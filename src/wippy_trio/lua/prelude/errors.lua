@@ -51,8 +51,10 @@ local KINDS = {
 local methods = {}
 local ERROR = P.class("error", methods)
 
+P.ERROR = ERROR
+
 local function is_error(v)
-  return rawtype(v) == "table" and rawmt(v) == ERROR
+  return rawmt(v) == ERROR
 end
 P.is_error = is_error
 

@@ -419,9 +419,7 @@ end
 
 -- The run queue resumed a task that is still booting.
 function P.boot_returned(task, ok, a)
-  if a == SYS then
-    return
-  elseif ok and a == READY then
+  if ok and a == READY then
     boot_over(task, true)
   elseif not ok then
     P.caught_in_boot(task, a)

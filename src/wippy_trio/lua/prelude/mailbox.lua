@@ -20,6 +20,7 @@ local error = raw.error
 local wake = P.wake
 local take_receiver, offer, close_channel = P.channels.take_receiver, P.offer, P.close_channel
 local buffer = P.channels.buffer
+local payload_of = P.payload_of
 
 local TOPIC, FROM, COUNT, VALUE = P.key("topic"), P.key("from"), P.key("count"), P.key("value")
 local methods = {}
@@ -30,7 +31,7 @@ function MESSAGE.__tostring(self)
 end
 
 local function check(self)
-  if rawtype(self) ~= "table" or rawmt(self) ~= MESSAGE then
+  if rawmt(self) ~= MESSAGE then
     error("message expected, got " .. P.type(self), 3)
   end
 end
@@ -47,16 +48,18 @@ end
 
 -- nil for no payload, one Payload, or a list of them (M-22)
 function methods.payload(self)
-  check(self)
+  if rawmt(self) ~= MESSAGE then
+    check(self)
+  end
   local n = self[COUNT]
   if n == 1 then
-    return P.payload_new(self[VALUE])
+    return payload_of(self[VALUE])
   elseif n == 0 then
     return nil
   end
   local list, values = {}, self[VALUE]
   for i = 1, n do
-    list[i] = P.payload_new(values[i])
+    list[i] = payload_of(values[i])
   end
   return list
 end

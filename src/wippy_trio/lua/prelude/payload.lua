@@ -11,6 +11,7 @@ local rawtype, rawmt, setrawmt, native_error = raw.type, raw.getrawmetatable,
 local FORMAT, DATA = P.key("payload format"), P.key("payload data")
 local methods = {}
 local PAYLOAD = P.class("payload", methods)
+local ERROR_CLASS = P.ERROR
 
 local LUA, ERROR, TEXT, BYTES, GOLANG = "lua/any", "golang/error", "text/plain",
   "application/octet-stream", "golang/any"
@@ -20,7 +21,7 @@ function PAYLOAD.__tostring(self)
 end
 
 local function check(self)
-  if rawtype(self) ~= "table" or rawmt(self) ~= PAYLOAD then
+  if rawmt(self) ~= PAYLOAD then
     native_error("payload expected, got " .. P.type(self), 3)
   end
 end
@@ -31,6 +32,11 @@ function P.payload_new(v, format)
     PAYLOAD)
 end
 local new = P.payload_new
+
+-- The same for a value of a message, which is made more often than anything else.
+function P.payload_of(v)
+  return setrawmt({ [FORMAT] = rawmt(v) == ERROR_CLASS and ERROR or LUA, [DATA] = v }, PAYLOAD)
+end
 
 local function no_path(from, to)
   return nil, P.error_new("no transcoding path from " .. from .. " to " .. to,
@@ -44,7 +50,9 @@ end
 
 -- The value itself, or what the text says (PAY-4).
 function methods.data(self)
-  check(self)
+  if rawmt(self) ~= PAYLOAD then
+    check(self)
+  end
   local format = self[FORMAT]
   if format == LUA or format == TEXT or format == BYTES or format == GOLANG then
     return self[DATA] -- one value: `string(p:data())` takes no second (STD-2)

@@ -6,7 +6,8 @@ local rawtype, native_error, select = raw.type, raw.error, raw.select
 local byte, find = raw.string.byte, raw.string.find
 local host = P.host
 local by_text = P.by_text
-local copy, new_message, deliver = P.copy, P.new_message, P.deliver
+local copy, copy_table, new_message, deliver =
+  P.copy, P.copy_table, P.new_message, P.deliver
 local K = P.errors
 local fail_pair = P.fail
 
@@ -100,35 +101,55 @@ local function post(text, proc, topic, from, n, v)
 end
 P.post = post
 
+-- Topics met before, which need no look: text that does not begin with "@".
+local TOPICS, topics_left = {}, 1000
+
+local function remember_topic(topic)
+  if #topic <= 40 then
+    if topics_left == 0 then
+      TOPICS, topics_left = {}, 1000
+    end
+    topics_left = topics_left - 1
+    TOPICS[topic] = true
+  end
+end
+
 function process.send(destination, topic, ...)
   local task = P.current
   if task.chunk then
     no_chunk(task, "process.send")
   end
-  if rawtype(destination) ~= "string" or rawtype(topic) ~= "string" then
+  if not TOPICS[topic] then
     if topic == nil then
       return fail_pair(K.INVALID, "send requires at least destination and topic arguments")
     end
     destination = text_argument(1, "send", destination)
     topic = text_argument(2, "send", topic)
-  end
-  if byte(topic) == 64 then
-    return fail_pair(K.INVALID, "cannot send to @ topics")
+    if byte(topic) == 64 then
+      return fail_pair(K.INVALID, "cannot send to @ topics")
+    end
+    remember_topic(topic)
   end
   local n, v = select("#", ...), nil
   if n == 1 then
     v = ...
     local t = rawtype(v)
-    if t == "table" or t == "function" or t == "thread" then
+    if t == "table" then
+      v = copy_table(v)
+    elseif t == "function" or t == "thread" then
       v = copy(v)
     end
   elseif n > 1 then
     v = P.copy_many(n, ...)
   end
   local me = task.proc
-  local text, proc = resolve(destination)
-  if not text then
-    return nil, proc
+  local text, proc = destination, by_text[destination]
+  if not proc then
+    destination = text_argument(1, "send", destination)
+    text, proc = resolve(destination)
+    if not text then
+      return nil, proc
+    end
   end
   if me.guard and not host.allowed(me.n, "process.send", text) then
     return nil, denied("not allowed to send: " .. destination)

@@ -397,9 +397,7 @@ end
 -- result that is copied) belongs to the scheduler, which can neither be set aside nor die.
 local function returned(task, ok, a, b)
   P.current = nil
-  if a == SYS then
-    return
-  elseif task.booting then
+  if task.booting then
     return P.boot_returned(task, ok, a)
   end
   if not ok then
@@ -420,12 +418,15 @@ end
 local function run(task)
   P.current = task
   P.turn = P.turn + 1
-  local args = task.args
+  local args, ok, a, b = task.args, nil, nil, nil
   if args then
     task.args = nil
-    returned(task, resume(task.co, unpack(args, 1, args.n)))
+    ok, a, b = resume(task.co, unpack(args, 1, args.n))
   else
-    returned(task, resume(task.co))
+    ok, a, b = resume(task.co)
+  end
+  if a ~= SYS then
+    returned(task, ok, a, b)
   end
 end
 
@@ -461,8 +462,21 @@ function P.run_slice()
       array[at] = nil
       at = at + 1
       if not task.proc.dead then
-        if task.co then
-          run(task)
+        local c = task.co
+        if c then
+          -- `run` in place: this is the turn of every message.
+          P.current = task
+          P.turn = P.turn + 1
+          local args, ok, a, b = task.args, nil, nil, nil
+          if args then
+            task.args = nil
+            ok, a, b = resume(c, unpack(args, 1, args.n))
+          else
+            ok, a, b = resume(c)
+          end
+          if a ~= SYS then
+            returned(task, ok, a, b)
+          end
           if P.front then
             local front = P.front
             P.front = nil
@@ -482,8 +496,8 @@ function P.run_slice()
         return
       end
     end
-    if #array > 4096 then
-      current_array = {}
+    if last > 4096 then
+      current_array = {} -- emptied, but as large as ever
     end
   end
   P.current = nil
