@@ -15,8 +15,8 @@ local rawtype, rawnext, setrawmt, native_error, unpack =
   raw.type, raw.next, raw.setrawmetatable, raw.error, raw.table.unpack
 local resume, yield, status, traceback =
   raw.coroutine.resume, raw.coroutine.yield, raw.coroutine.status, raw.traceback
-local push, wake, SYS, new_task, new_main, other_tasks =
-  P.push, P.wake, P.SYS, P.new_task, P.new_main, P.other_tasks
+local push, wake, new_task, new_main, other_tasks =
+  P.push, P.wake, P.new_task, P.new_main, P.other_tasks
 local host = P.host
 
 -- Outbound entries: five values each ---------------------------------------------------------
