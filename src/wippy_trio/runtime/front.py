@@ -73,6 +73,18 @@ class OpenRuntime:
         """
         return await self._runtime.call(id, *args)
 
+    def asgi(self, service: str) -> Callable[..., Awaitable[None]]:
+        """Give an ``http.service`` as an ASGI application, for another server.
+
+        It serves as long as this runtime is open; whether the service listens by
+        itself too is for its entry to say.
+
+        Raises:
+          NotFoundError: The application has no such service.
+        """
+        site: Callable[..., Awaitable[None]] = self._runtime.resources.get(service)
+        return site
+
     @overload
     async def spawn(
         self,

@@ -17,6 +17,7 @@ from wippy_trio.errors import Error, NotFoundError
 from wippy_trio.kernel import Context
 from wippy_trio.modules.http.exchange import BrokenResponseError, Exchange
 from wippy_trio.modules.json import codec
+from wippy_trio.services.http.link import Link
 from wippy_trio.services.http.relay.handshake import websocket_exchange
 from wippy_trio.services.http.routing import Mount, Route, Table, join_path
 
@@ -203,7 +204,7 @@ class Site:
             return
         # Another server: only its messages tell that the client left.
         async with trio.open_nursery() as nursery:
-            link = _Link(exchange, receive, nursery.cancel_scope)
+            link = Link(exchange, receive, nursery.cancel_scope)
             scope["wippy_trio.connection"] = link
             exchange._receive = link.receive
             nursery.start_soon(link.watch)
@@ -224,7 +225,7 @@ class Site:
             return
         await receive()  # the news that somebody wants to connect
         exchange = websocket_exchange(scope, receive, send)
-        exchange.scope.setdefault("wippy_trio.connection", _Link.idle())
+        exchange.scope.setdefault("wippy_trio.connection", Link.idle())
         exchange.context = self.context
         await self.respond(exchange)
 
@@ -299,63 +300,6 @@ def _encoded_path(scope: MutableMapping[str, Any]) -> str:
         if text == encoded or text.startswith(encoded + "/"):
             text = text[len(encoded) :] or "/"
     return text
-
-
-class _Link:
-    """Stand for the connection where another server has it."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        scope: trio.CancelScope,
-    ) -> None:
-        self._exchange = exchange
-        self._receive = receive
-        self._over = trio.Event()
-        self._scope = scope
-        self.on_gone: Callable[[], None] | None = None
-
-    @classmethod
-    def idle(cls) -> _Link:
-        """Make one for a WebSocket: its own messages tell when the client leaves."""
-        return cls.__new__(cls)
-
-    def body_at_once(self) -> bytes | None:
-        """Know nothing ahead of time."""
-        return None
-
-    def end(self) -> None:
-        """End all that is done for the client."""
-        self._scope.cancel()
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        """Receive for the handler, and note the end of the body."""
-        message = await self._receive()
-        if message["type"] != "http.request":
-            self._leave()
-        elif not message.get("more_body", False):
-            self._over.set()
-        return message
-
-    async def watch(self) -> None:
-        """Wait for the client to leave, once the body has been read.
-
-        Before that nobody else may receive, and a handler that does not read the body
-        learns of it when it writes.
-        """
-        if self._exchange.content_length != 0:
-            await self._over.wait()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self._leave()
-                return
-
-    def _leave(self) -> None:
-        self._exchange.disconnected = True
-        if self.on_gone is not None:
-            self.on_gone()
 
 
 async def _lifespan(
