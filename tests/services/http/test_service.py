@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 OK = 'http.response():write("ok")'
 
 
+ROUTED = "meta: {router: api}"
+
+
 def refused(tmp_path: Path, entries: str, **options: Any) -> str:
     """Give the text with which an application is refused."""
 
@@ -58,12 +61,11 @@ def refused(tmp_path: Path, entries: str, **options: Any) -> str:
         ("kind: http.endpoint, method: GET, path: /x, func: f", "router metadata"),
         ("kind: http.static, path: /x, fs: f", "server metadata is required"),
         (
-            "kind: http.endpoint, meta: {router: api}, method: GET, path: /f, func: f",
+            f"kind: http.endpoint, {ROUTED}, method: GET, path: /f, func: f",
             "routes conflict: GET /f and /f",
         ),
         (
-            "kind: http.endpoint, meta: {router: api}, method: GET, path: '/{',"
-            " func: f",
+            f"kind: http.endpoint, {ROUTED}, method: GET, func: f, path: '/{{'",
             "is not closed",
         ),
     ],

@@ -254,7 +254,7 @@ def _decoded(data: bytes) -> Any:
     try:
         return codec.decode(data)
     except Error as error:
-        raise InvalidError(f"invalid JSON: {error.message}") from error
+        raise InvalidError(error.message, retryable=False) from error
 
 
 @MODULE.export(name="_json_value")
