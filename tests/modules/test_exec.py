@@ -142,7 +142,8 @@ def test_refusals(tmp_path: Path) -> None:
         local e, only = exec.get("app:shell"), exec.get("app:only")
         assert(only:exec("echo yes"))
         return {told(exec.get("")), told(exec.get("app:none")),
-          told(exec.get("app:kept")), told(e:exec("")), told(e:exec("  ")), told(e:exec("echo 'open")),
+          told(exec.get("app:kept")), told(e:exec("")), told(e:exec("  ")),
+          told(e:exec("echo 'open")),
           told(only:exec("echo no")), told(exec.get("app:docker"):exec("true")),
           told(e:exec("true", {env = {["a=b"] = "c"}}))}
         """,
