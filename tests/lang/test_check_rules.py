@@ -187,6 +187,11 @@ SILENT = {
     "assigned, not declared": LOAD + "local u: User?, err: error? = nil, nil "
     "u, err = load('a') if err then return end local n: integer = u.age",
     "the error of a pair unasked": LOAD + "local _, err = load('') print(err:kind())",
+    "nil beside an error of a plain pair": "local function f(x): (number, error?) "
+    "if x then return nil, errors.new('e') end return 1 end",
+    "the element under the key of a walk": "local l: {string} = {} "
+    "for i in ipairs(l) do local s: string = l[i] end "
+    "local m: {[string]: number} = {} for k in pairs(m) do m[k] = m[k] + 1 end",
     # 3.6.8 channels
     "receive": "local c: Channel<string> = channel.new(1) local v, ok = c:receive() "
     "local s: string = v",

@@ -9,6 +9,7 @@ from wippy_trio.lang.checker.base import Link, Results, State, Variable
 from wippy_trio.lang.checker.targets import Targets
 from wippy_trio.lang.diagnostics import LuaSyntaxError
 from wippy_trio.lang.narrow import without_nil
+from wippy_trio.lang.resolve import is_pair
 from wippy_trio.lang.types import (
     ANY,
     DYNAMIC,
@@ -21,6 +22,7 @@ from wippy_trio.lang.types import (
     UNTYPED,
     Array,
     Function,
+    Map,
     Type,
     Unresolved,
     admits_nil,
@@ -42,7 +44,10 @@ _DEEPEST: Final = 250
 class Statements(Targets):
     """Blocks, control flow, assignments."""
 
-    __slots__ = ()
+    __slots__ = ("walked",)
+
+    walked: lua.Expression | None
+    """The table that the ``for`` at hand walks with ``pairs`` or ``ipairs``."""
 
     def block(self, block: lua.Block) -> None:
         """Check the statements of a block in a scope of types of its own."""
@@ -432,16 +437,22 @@ class Statements(Targets):
 
     def _in_range(self, node: lua.Expression, variable: Variable) -> None:
         """Note that a list has an element at a variable that runs up to its length."""
-        if not isinstance(node, lua.Unary) or node.operator != "#":
-            return
-        key = self.path(node.operand)
+        if isinstance(node, lua.Binary) and node.operator == "-":
+            node = node.left
+        if isinstance(node, lua.Unary) and node.operator == "#":
+            self._present(node.operand, variable)
+
+    def _present(self, node: lua.Expression, variable: Variable) -> None:
+        """Note that a table has something under the key that a variable holds."""
+        key = self.path(node)
         if key is None or variable.written:
             return
         known = self.current(key)
-        shape = None if known is None else expand(known)
-        if isinstance(shape, Array):
+        shape = None if known is None else expand(without_nil(known))
+        if isinstance(shape, (Array, Map)):
             path = (*key, variable) if isinstance(key, tuple) else (key, variable)
-            self.know(path, shape.element)
+            element = shape.element if isinstance(shape, Array) else shape.value
+            self.know(path, element)
 
     def _loop_variable(
         self, variable: Variable, typed: lua.TypedName, type_: Type
@@ -476,16 +487,20 @@ class Statements(Targets):
             variable = self.variable(self.uses[typed.start])
             type_ = types[at] if at < len(types) else DYNAMIC
             self._loop_variable(variable, typed, type_)
+        if self.walked is not None:
+            self._present(self.walked, self.variable(self.uses[node.names[0].start]))
         self._loop_body(node.body, before)
 
     def _iterated(self, nodes: list[lua.Expression]) -> list[Type]:
         """Return the types of the variables of a generic ``for``."""
+        self.walked = None
         first = nodes[0]
         if isinstance(first, lua.Call) and len(nodes) == 1:
             callee = self.value(first.function)
             special = callee.special if isinstance(callee, Function) else ""
             if special in ("pairs", "ipairs") and first.arguments:
                 base = self.spend(first.arguments)[0]
+                self.walked = first.arguments[0]
                 key, value = self.iterated(without_nil(base))
                 if special == "ipairs":
                     known = key is INTEGER or base in UNTYPED or key is DYNAMIC
@@ -509,10 +524,13 @@ class Statements(Targets):
         wanted = context.wanted
         values = node.values
         if wanted is not None:
+            asked: list[Type | None] = list(wanted)
+            if self._fails(values, wanted):
+                asked[0] = None
             types, _, rest = self.values(
                 values,
                 len(wanted),
-                list(wanted),
+                asked,
                 "return" if len(wanted) < 2 else "place",
             )
             if context.insists and rest is None:
@@ -530,6 +548,20 @@ class Statements(Targets):
         if not self.dead:
             context.exits.append(self.facts)
         self.dead = True
+
+    @staticmethod
+    def _fails(values: list[lua.Expression], wanted: tuple[Type, ...]) -> bool:
+        """Tell whether a return is ``nil, err`` of a value-or-error pair.
+
+        Its value is nil then, even where the annotation says plain ``T``: that is how
+        the signatures of host modules are written too (types 3.6.6).
+        """
+        return (
+            len(values) == 2
+            and _is(values[0], ("nil",))
+            and not _is(values[1], ("nil",))
+            and is_pair(wanted)
+        )
 
     def _break(self, node: lua.Break) -> None:
         if self.breaks:
