@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from wippy_trio import security
-from wippy_trio.errors import Error, NotFoundError
+from wippy_trio.errors import Error, InvalidError, NotFoundError
 from wippy_trio.kernel import (
     Cancel,
     Clock,
@@ -51,6 +51,21 @@ if TYPE_CHECKING:
 __all__ = ["RunningRuntime", "running"]
 
 log = get_logger("run")
+
+
+def check_function_id(id: str) -> None:  # noqa: A002 - its name
+    """Refuse what cannot be the id of a function (core F-2, apps 6.1.2).
+
+    Raises:
+      InvalidError: It is empty, or a part of it is missing.
+    """
+    namespace, colon, name = id.partition(":")
+    if not id:
+        raise InvalidError("function ID required")
+    if not namespace or not colon:
+        raise InvalidError("namespace required in function ID")
+    if not name:
+        raise InvalidError("name required in function ID")
 
 
 class RunningRuntime:
@@ -294,6 +309,7 @@ class RunningRuntime:
         frame: Any = None,
     ) -> Any:
         """Call a function of the registry; see core section 14."""
+        check_function_id(id)
         target = self.engine.surroundings.function(id)
         if target.kind == "function":
             return await self.engine.call(id, args, context=context, frame=frame)

@@ -57,6 +57,36 @@ class CodeTable:
             raise NotFoundError(f"no Lua code of {id}")
         return found[1]
 
+    def importers(self, id: str) -> list[str]:  # noqa: A002
+        """Tell which entries import one."""
+        return sorted(
+            other
+            for other, (code, _, _) in self._by_id.items()
+            if id in code.imports.values()
+        )
+
+    def cycle(self, code: Code) -> list[str] | None:
+        """Give the path of imports from an entry back to itself, if there is one."""
+        path = [code.id]
+        seen: set[str] = set()
+
+        def visit(each: Code) -> bool:
+            for target in each.imports.values():
+                if target == code.id:
+                    path.append(target)
+                    return True
+                found = self._by_id.get(target)
+                if found is None or target in seen:
+                    continue
+                seen.add(target)
+                path.append(target)
+                if visit(found[0]):
+                    return True
+                path.pop()
+            return False
+
+        return path if visit(code) else None
+
     def __contains__(self, id: object) -> bool:  # noqa: A002
         return id in self._by_id
 

@@ -62,6 +62,7 @@ class LiveRegistry:
         self._dispatch_internal = dispatch_internal
         self._lock = trio.Lock()
         self._unavailable: set[str] = set()
+        self._planned: Plan | None = None
 
     async def load(self, entries: Iterable[Entry]) -> Version:
         """Apply the baseline, and what a kept history recorded after it."""
@@ -84,29 +85,43 @@ class LiveRegistry:
         """Go to another version (apps 7.2)."""
         return await self._apply(lambda: self.state.plan_version(number))
 
+    def planned(self, id: str) -> bool:  # noqa: A002 - its name
+        """Tell whether an entry exists once the running transaction is through."""
+        if self._planned is not None:
+            change = self._planned.changes.get(id)
+            if change is not None:
+                return change.after is not None
+        return id in self.state.state
+
     async def _apply(self, make: Callable[[], Plan]) -> Version:
         async with self._lock:
-            plan = make()
-            transaction = Transaction(plan, dispatch_internal=self._dispatch_internal)
-            self._bus.publish("registry", "registry.begin", str(plan.base))
+            self._planned = plan = make()
             try:
+                return await self._carry_out(plan)
+            finally:
+                self._planned = None
+
+    async def _carry_out(self, plan: Plan) -> Version:
+        transaction = Transaction(plan, dispatch_internal=self._dispatch_internal)
+        self._bus.publish("registry", "registry.begin", str(plan.base))
+        try:
+            await self._drive(transaction)
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                transaction.discard(InternalError("apply was cancelled"))
                 await self._drive(transaction)
-            except trio.Cancelled:
-                with trio.CancelScope(shield=True):
-                    transaction.discard(InternalError("apply was cancelled"))
-                    await self._drive(transaction)
-                self._bus.publish("registry", "registry.discard", str(plan.base))
-                raise
-            for finding in transaction.findings:
-                log.error(finding.message, **finding.fields)
-            if transaction.state is not TransactionState.APPLIED:
-                self._bus.publish("registry", "registry.discard", str(plan.base))
-                assert transaction.error is not None
-                raise transaction.error
-            version = self.state.commit(plan)
-            self._bus.publish("registry", "registry.commit", str(version.number))
-            await self._committed(plan)
-            return version
+            self._bus.publish("registry", "registry.discard", str(plan.base))
+            raise
+        for finding in transaction.findings:
+            log.error(finding.message, **finding.fields)
+        if transaction.state is not TransactionState.APPLIED:
+            self._bus.publish("registry", "registry.discard", str(plan.base))
+            assert transaction.error is not None
+            raise transaction.error
+        version = self.state.commit(plan)
+        self._bus.publish("registry", "registry.commit", str(version.number))
+        await self._committed(plan)
+        return version
 
     async def _drive(self, transaction: Transaction) -> None:
         while (step := transaction.next_step()) is not None:

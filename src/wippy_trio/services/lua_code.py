@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wippy_trio.lua import Code
 from wippy_trio.registry import complete_id
-from wippy_trio.sdk import EntryKind, InvalidError
+from wippy_trio.sdk import ConflictError, EntryKind, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from wippy_trio.registry import Entry
@@ -32,17 +32,49 @@ class LuaCode(EntryKind):
         """Check and compile an entry's source and make it known."""
         code = read_code(entry)
         read_pool(entry)
+        self._check_names(code)
         self.runtime.code.add(code, entry.kind, self._checked(code))
 
     async def update(self, old: Entry, new: Entry) -> None:
         """Replace the code; running processes keep what they have (apps 7.5)."""
         code = read_code(new)
         read_pool(new)
+        self._check_names(code)
         self.runtime.code.replace(code, new.kind, self._checked(code))
 
     async def delete(self, entry: Entry) -> None:
-        """Forget the code."""
+        """Forget the code; it must not be imported by what stays (apps 2.1.9)."""
+        if not self.runtime.live.planned(entry.id):
+            importers = self.runtime.code.importers(entry.id)
+            if importers:
+                raise ConflictError(
+                    f"cannot remove node {entry.id}: imported by {', '.join(importers)}"
+                )
         self.runtime.code.remove(entry.id)
+
+    def _check_names(self, code: Code) -> None:
+        """See that its modules and imports exist, or will (core MOD-7, apps 2.1)."""
+        engine, live = self.runtime.engine, self.runtime.live
+        for name in code.modules:
+            if not engine.surroundings.has_module(name):
+                raise NotFoundError(
+                    f"entry {code.id}: wanted a module {name!r}, found none",
+                    details={"entry": code.id, "module": name},
+                )
+        for alias, target in code.imports.items():
+            if ":" not in target.removeprefix(":"):
+                continue  # a built-in module, checked when the unit is built
+            if target not in self.runtime.code and not live.planned(target):
+                raise NotFoundError(
+                    f"entry {code.id}: import {alias!r}: wanted a library {target},"
+                    " found none",
+                    details={"entry": code.id, "import": target},
+                )
+        cycle = self.runtime.code.cycle(code)
+        if cycle:
+            raise InvalidError(
+                f"adding dependency would create a cycle: {' -> '.join(cycle)}"
+            )
 
     def _checked(self, code: Code) -> int:
         """Compile now, so that a syntax error rejects the entry (apps 2.1)."""
