@@ -13,16 +13,29 @@ from wippy_trio._version import __version__
 
 if TYPE_CHECKING:
     from wippy_trio.errors import Error
-    from wippy_trio.runtime.front import OpenRuntime, RuntimeFailedError, open_runtime
+    from wippy_trio.runtime.front import (
+        OpenRuntime,
+        RuntimeExitedError,
+        RuntimeFailedError,
+        open_runtime,
+    )
 
 _HOME = {
     "Error": "wippy_trio.errors",
     "OpenRuntime": "wippy_trio.runtime.front",
+    "RuntimeExitedError": "wippy_trio.runtime.front",
     "RuntimeFailedError": "wippy_trio.runtime.front",
     "open_runtime": "wippy_trio.runtime.front",
 }
 
-__all__ = ["Error", "OpenRuntime", "RuntimeFailedError", "__version__", "open_runtime"]
+__all__ = [
+    "Error",
+    "OpenRuntime",
+    "RuntimeExitedError",
+    "RuntimeFailedError",
+    "__version__",
+    "open_runtime",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -343,3 +343,29 @@ async def test_malformed_entries_are_refused(
         async with application(tmp_path, f"\n  - {entry}\n"):
             pass
     assert caught.group_contains(InvalidError, match=text)
+
+
+async def test_the_kinds_of_lua_entries(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Processes are spawned, functions called, libraries imported (core P-2).
+
+    The kinds with ``.bc`` and workflows load, and fail where they are used.
+    """
+    entries = """
+  - {name: p, kind: process.lua, source: "return function() return 'p' end"}
+  - {name: f, kind: function.lua, method: main, source: "return function() end"}
+  - {name: l, kind: library.lua, source: "return 1"}
+  - {name: w, kind: workflow.lua, source: "return function() end"}
+  - {name: pbc, kind: process.lua.bc, path: p.luac}
+  - {name: fbc, kind: function.lua.bc, path: f.luac, method: main}
+"""
+    async with application(tmp_path, entries) as app:
+        assert (await app.run("p")).value == "p"
+        for name in ("f", "l", "w", "pbc"):
+            with pytest.raises(NotFoundError, match="factory not found"):
+                await app.spawn(name)
+        assert await app.call("f") is None
+        for name in ("p", "l", "fbc"):
+            with pytest.raises(NotFoundError, match="no handler registered"):
+                await app.call(name)

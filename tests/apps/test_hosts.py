@@ -100,7 +100,8 @@ async def test_births_on_a_host_that_does_not_run(
     sources = {"deaf": DEAF, "asker": asker}
     async with application(tmp_path, entries, sources) as app:
         got = (await app.run("asker", "app:manual")).value
-        assert got == {"kind": "Unavailable", "text": "host is not running"}  # P-63
+        # core P-63, S-6
+        assert got == {"kind": "Unavailable", "text": "host is not running"}
         await app.spawn("deaf", host="app:closing")
         await settle()
         async with trio.open_nursery() as nursery:

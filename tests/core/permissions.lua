@@ -251,12 +251,6 @@ function rules.inherit()
     return word(a) .. " " .. word(b) .. " " .. word(c)
 end
 
-check("PERM-13", "eval and pg are told in their own chapters", function()
-    -- The modules eval_runner and pg have tests of their own; here only that they are names
-    -- that no check above may use.
-    raises("module 'pg' not found", require, "pg") -- PERM-14
-end)
-
 check("S-33", "with_context of a builder with an identity, allowed", function()
     eq(under({ "app:allow_all" }, "identity_allowed"), "two")
 end)

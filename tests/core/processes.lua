@@ -108,6 +108,20 @@ check("P-10", "code between two waits runs alone", function()
     eq(n, 300)
 end)
 
+check("P-11", "messages are delivered between two slices of coroutines that never wait", function()
+    local got, stop = nil, false
+    local ch = process.listen("t")
+    coroutine.spawn(function() got = ch:receive() end)
+    coroutine.spawn(function()
+        while not stop do coroutine.yield() end
+    end)
+    start("send_back", process.pid())
+    while not got do coroutine.yield() end
+    stop = true
+    eq(got, "delivered")
+end)
+function child.send_back(to) process.send(to, "t", "delivered") end
+
 check("P-12", "many host calls are pending at once, each answer resumes its own coroutine", function()
     local time = require("time")
     local out = channel.new(3)

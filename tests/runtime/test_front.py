@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import trio
+import trio.testing
 
 import wippy_trio
 from wippy_trio.errors import InternalError, InvalidError, NotFoundError
-from wippy_trio.kernel import Pid, PythonContext
-from wippy_trio.runtime.front import RuntimeFailedError
+from wippy_trio.kernel import LinkDown, Pid, PythonContext
+from wippy_trio.runtime.front import (
+    OpenRuntime,
+    RuntimeExitedError,
+    RuntimeFailedError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +33,12 @@ entries:
   - {name: refuse, kind: function.lua, source: file://main.lua, method: refuse}
   - {name: echo, kind: process.lua, source: file://main.lua, method: echo}
   - {name: fail, kind: process.lua, source: file://main.lua, method: fail}
+  - {name: own, kind: process.lua, source: file://main.lua, method: own}
+  - {name: kill, kind: process.lua, source: file://main.lua, method: kill}
+  - name: leave
+    kind: process.lua
+    source: file://leave.lua
+    modules: [system, time]
 """
 SOURCE = """
 local function double(n) return n * 2 end
@@ -38,7 +51,17 @@ local function echo(to)
   return "echoed"
 end
 local function fail() error("broken") end
-return { double = double, refuse = refuse, echo = echo, fail = fail }
+local function own() return process.pid() end
+local function kill(pid) return process.terminate(pid) end
+return { double = double, refuse = refuse, echo = echo, fail = fail, own = own,
+  kill = kill }
+"""
+LEAVE = """
+return { main = function(code)
+  time.sleep("1ms")
+  system.exit(code)
+  process.events():receive()
+end }
 """
 
 
@@ -48,6 +71,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/_index.yaml").write_text(INDEX)
     (tmp_path / "src/main.lua").write_text(SOURCE)
+    (tmp_path / "src/leave.lua").write_text(LEAVE)
     return tmp_path
 
 
@@ -211,3 +235,136 @@ async def test_application_that_cannot_be_loaded(folder: Path) -> None:
     with pytest.raises(InvalidError, match="--set"):
         async with wippy_trio.open_runtime(folder, sets=["x=1"]):
             raise AssertionError
+
+
+async def test_a_pid_is_a_frozen_value_with_the_text_lua_sees(folder: Path) -> None:
+    """`str(pid)` is what `process.pid()` gives (design 5)."""
+    async with wippy_trio.open_runtime(folder) as runtime:
+        pid = await runtime.spawn("app:own", host="app:processes", monitor=True)
+        assert (await runtime.wait(pid)).value == str(pid)
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            pid.number = 1  # type: ignore[misc]
+        assert hash(pid) == hash(Pid.parse(str(pid)))
+        assert pid == Pid.parse(str(pid))
+
+
+async def test_an_unkept_exit_is_not_found(folder: Path) -> None:
+    """`wait` on a pid that is gone, spawned without `monitor=True` (design 5)."""
+    async with wippy_trio.open_runtime(folder) as runtime:
+        pid = await runtime.spawn("app:own", host="app:processes")
+        while runtime._runtime.node.find(pid) is not None:
+            await trio.lowlevel.checkpoint()
+        with pytest.raises(NotFoundError, match="is gone"):
+            await runtime.wait(pid)
+
+
+def test_the_colour_of_each_method_says_whether_it_waits() -> None:
+    """`send`, `link`, `monitor` are plain, the others async (design 5)."""
+    for name in ("send", "link", "monitor"):
+        assert not inspect.iscoroutinefunction(getattr(OpenRuntime, name))
+    for name in ("spawn", "call", "wait", "stop"):
+        assert inspect.iscoroutinefunction(getattr(OpenRuntime, name))
+
+
+async def test_a_link_ties_the_block_to_a_process(folder: Path) -> None:
+    """Trapped, a broken link comes as an event (core L-15)."""
+    async with wippy_trio.open_runtime(folder) as runtime:
+        runtime.trap_links = True
+        pid = await runtime.spawn(listen)
+        runtime.link(pid)
+        runtime.send(pid, "go")
+        event, ok = await runtime.events.receive()
+        assert ok
+        assert isinstance(event, LinkDown)
+        assert event.exit.pid == pid
+        assert "told to" in str(event.exit.error)
+
+
+async def test_an_untrapped_link_ends_the_block(folder: Path) -> None:
+    """What the block does is cancelled; the link's error leaves (core L-16, L-17)."""
+    after: list[str] = []
+    with pytest.raises(InternalError, match="linked process failed"):
+        async with wippy_trio.open_runtime(folder) as runtime:
+            pid = await runtime.spawn(listen)
+            runtime.link(pid)
+            runtime.send(pid, "go")
+            await trio.sleep_forever()
+            after.append("in the block")
+    assert after == []
+
+
+async def test_a_terminated_block_raises(folder: Path) -> None:
+    """Lua code may end it like any other process (core P-40)."""
+    with pytest.raises(InternalError, match="process terminated"):
+        async with wippy_trio.open_runtime(folder) as runtime:
+            await runtime.spawn(
+                "app:kill", host="app:processes", args=[str(runtime.pid)]
+            )
+            await trio.sleep_forever()
+
+
+async def listen(me: PythonContext) -> None:
+    """Fail once a message came."""
+    await me.inbox.receive()
+    raise InternalError("told to")
+
+
+async def test_nothing_outlives_the_block(
+    folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Leaving it ends every process of every host (design 1)."""
+    ended: list[str] = []
+
+    async def worker(me: PythonContext, name: str) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(name)
+
+    async with wippy_trio.open_runtime(folder) as runtime:
+        for name in ("a", "b"):
+            await runtime.spawn(worker, name)
+        await runtime.spawn("app:echo", host="app:processes")
+        await trio.testing.wait_all_tasks_blocked()
+    assert sorted(ended) == ["a", "b"]
+
+
+async def test_exit_code_0_leaves_the_block(
+    folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """`system.exit(0)` cancels what the block does; the program goes on."""
+    after: list[str] = []
+    async with wippy_trio.open_runtime(folder) as runtime:
+        assert runtime.exit_code is None
+        await runtime.spawn("app:leave", host="app:processes", args=[0])
+        await trio.sleep_forever()
+        after.append("in the block")
+    assert after == []
+    assert runtime.exit_code == 0
+
+
+async def test_another_exit_code_is_raised(
+    folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """`system.exit(3)` must not be overlooked."""
+    with pytest.raises(RuntimeExitedError) as caught:
+        async with wippy_trio.open_runtime(folder) as runtime:
+            await runtime.spawn("app:leave", host="app:processes", args=[3])
+            await trio.sleep_forever()
+    assert caught.value.code == 3
+    assert runtime.exit_code == 3
+
+
+async def test_an_exit_does_not_hide_what_the_block_raises(
+    folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The block's own exception leaves (design 5)."""
+    mine = ValueError("mine")
+    with pytest.raises(ValueError, match="mine") as caught:
+        async with wippy_trio.open_runtime(folder) as runtime:
+            await runtime.spawn("app:leave", host="app:processes", args=[3])
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise mine
+    assert caught.value is mine

@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack, overload
 
 import trio
 
@@ -17,6 +17,7 @@ from wippy_trio.kernel import (
     Pid,
     PythonBody,
     PythonContext,
+    copied,
     stop_process,
     wait_end,
 )
@@ -29,13 +30,30 @@ if TYPE_CHECKING:
 
     from wippy_trio.kernel import Channel, Process
 
-__all__ = ["OpenRuntime", "RuntimeFailedError", "open_runtime"]
+__all__ = [
+    "OpenRuntime",
+    "RuntimeExitedError",
+    "RuntimeFailedError",
+    "open_runtime",
+]
 
-Actor = Callable[..., Awaitable[Any]]
+Args = TypeVarTuple("Args")
 
 
 class RuntimeFailedError(UnavailableError):
     """The runtime failed while the block that opened it was still running."""
+
+
+class RuntimeExitedError(RuntimeFailedError):
+    """The application called ``system.exit`` with a code other than 0.
+
+    Attributes:
+      code: The code.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the application asked to exit with code {code}")
+        self.code = code
 
 
 class OpenRuntime:
@@ -51,6 +69,24 @@ class OpenRuntime:
     def pid(self) -> Pid:
         """The pid of the block."""
         return self._me.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """What ``system.exit`` was called with; ``None`` if it was not."""
+        return self._runtime.exit_code
+
+    @property
+    def trap_links(self) -> bool:
+        """Whether a broken link of the block is an event instead of its end.
+
+        It is not at first: a linked process that fails cancels what the block does, and
+        ``linked process failed`` leaves (core L-15, L-16).
+        """
+        return self._me.trap_links
+
+    @trap_links.setter
+    def trap_links(self, trap: bool) -> None:
+        self._me.trap_links = trap
 
     @property
     def inbox(self) -> Channel[Any]:
@@ -89,6 +125,7 @@ class OpenRuntime:
     async def spawn(
         self,
         target: str,
+        /,
         *,
         host: str,
         args: Sequence[Any] = (),
@@ -98,12 +135,18 @@ class OpenRuntime:
 
     @overload
     async def spawn(
-        self, target: Actor, *args: Any, monitor: bool = False, name: str | None = None
+        self,
+        target: Callable[[PythonContext, Unpack[Args]], Awaitable[Any]],
+        /,
+        *positional: Unpack[Args],
+        monitor: bool = False,
+        name: str | None = None,
     ) -> Pid: ...
 
-    async def spawn(
+    async def spawn(  # type: ignore[misc] # mypy does not match *Any with unpacked ones
         self,
-        target: str | Actor,
+        target: str | Callable[..., Awaitable[Any]],
+        /,
         *positional: Any,
         host: str | None = None,
         args: Sequence[Any] = (),
@@ -130,15 +173,27 @@ class OpenRuntime:
         if isinstance(target, str):
             if host is None:
                 raise NotFoundError(f"spawn {target}: wanted host=, got none")
-            process = await self._runtime.spawn_process(target, host, args, name=name)
+            process = await self._runtime.spawn_process(
+                target, host, args, context=self._me.context, name=name
+            )
         else:
             await trio.lowlevel.checkpoint()
-            process = self._runtime.node.admit(
-                PythonBody(target, *positional), self._host, name=name
+            pid = self._me.spawn_body(
+                PythonBody(target, *self._passed(positional)),
+                host=self._host,
+                name=name,
             )
+            found = self._runtime.node.find(pid)
+            assert found is not None, "born in this very step"
+            process = found
         if monitor:
             self._keep(process)
         return process.pid
+
+    def _passed(self, values: Sequence[Any]) -> list[Any]:
+        """Copy arguments in the name of the block, which owns the channels in them."""
+        me = self._runtime.node.find(self.pid)
+        return [copied(value, by=me) for value in values]
 
     def _keep(self, process: Process) -> None:
         def ended() -> None:
@@ -216,9 +271,15 @@ async def open_runtime(
 
     The log goes to standard error, unless the program has configured structlog itself.
 
+    If the application calls ``system.exit``, what the block does is cancelled and
+    everything stops in good order; then the block is over, and
+    `OpenRuntime.exit_code` tells the code. It never ends the Python program.
+
     Raises:
       Error: It could not be loaded or started.
+      RuntimeExitedError: It called ``system.exit`` with a code other than 0.
       RuntimeFailedError: It failed while the block ran.
+      InternalError: The block's process was ended: terminated, or by a broken link.
 
     Checkpoint: at entry and at exit, which stops everything in good order. An exception
     of the block leaves as it is.
@@ -230,6 +291,8 @@ async def open_runtime(
     runtime = RunningRuntime(project, lua_version=lua_version, seed=seed)
     raised: BaseException | None = None
     failure: BaseException | None = None
+    body = trio.CancelScope()
+    ended: Error | None = None
     try:
         async with running(runtime):
             contexts: list[PythonContext] = []
@@ -242,16 +305,32 @@ async def open_runtime(
 
             process = runtime.node.admit(PythonBody(block), runtime.control)
             await born.wait()
-            try:
-                yield OpenRuntime(runtime, contexts[0], runtime.control)
-            except BaseException as error:
-                raised = error
-                raise
-            finally:
-                process.end(Exit.normal(process.pid))
+            with body:
+                runtime.nursery.start_soon(_cancel_at_exit, runtime, body)
+                process.on_end(body.cancel)
+                try:
+                    yield OpenRuntime(runtime, contexts[0], runtime.control)
+                except BaseException as error:
+                    raised = error
+                    raise
+                finally:
+                    if process.exit is not None:
+                        ended = process.exit.error  # somebody else ended the block
+                    else:
+                        process.end(Exit.normal(process.pid))
     except BaseException as error:  # noqa: BLE001 - sorted out below
         failure = error
     _leave(raised, failure)
+    if body.cancelled_caught and ended is not None:
+        raise ended
+    if body.cancelled_caught and runtime.exit_code:
+        raise RuntimeExitedError(runtime.exit_code)
+
+
+async def _cancel_at_exit(runtime: RunningRuntime, body: trio.CancelScope) -> None:
+    """Cancel what the block does once the application has called ``system.exit``."""
+    await runtime.exit_asked.wait()
+    body.cancel()
 
 
 def _leave(raised: BaseException | None, failure: BaseException | None) -> None:
