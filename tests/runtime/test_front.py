@@ -283,24 +283,32 @@ async def test_a_link_ties_the_block_to_a_process(folder: Path) -> None:
 async def test_an_untrapped_link_ends_the_block(folder: Path) -> None:
     """What the block does is cancelled; the link's error leaves (core L-16, L-17)."""
     after: list[str] = []
-    with pytest.raises(InternalError, match="linked process failed"):
+
+    async def block() -> None:
         async with wippy_trio.open_runtime(folder) as runtime:
             pid = await runtime.spawn(listen)
             runtime.link(pid)
             runtime.send(pid, "go")
             await trio.sleep_forever()
             after.append("in the block")
+
+    with pytest.raises(InternalError, match="linked process failed"):
+        await block()
     assert after == []
 
 
 async def test_a_terminated_block_raises(folder: Path) -> None:
     """Lua code may end it like any other process (core P-40)."""
-    with pytest.raises(InternalError, match="process terminated"):
+
+    async def block() -> None:
         async with wippy_trio.open_runtime(folder) as runtime:
             await runtime.spawn(
                 "app:kill", host="app:processes", args=[str(runtime.pid)]
             )
             await trio.sleep_forever()
+
+    with pytest.raises(InternalError, match="process terminated"):
+        await block()
 
 
 async def listen(me: PythonContext) -> None:
@@ -333,13 +341,7 @@ async def test_exit_code_0_leaves_the_block(
     folder: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     """`system.exit(0)` cancels what the block does; the program goes on."""
-    after: list[str] = []
-    async with wippy_trio.open_runtime(folder) as runtime:
-        assert runtime.exit_code is None
-        await runtime.spawn("app:leave", host="app:processes", args=[0])
-        await trio.sleep_forever()
-        after.append("in the block")
-    assert after == []
+    runtime = await leave_with(folder, 0)
     assert runtime.exit_code == 0
 
 
@@ -348,11 +350,24 @@ async def test_another_exit_code_is_raised(
 ) -> None:
     """`system.exit(3)` must not be overlooked."""
     with pytest.raises(RuntimeExitedError) as caught:
-        async with wippy_trio.open_runtime(folder) as runtime:
-            await runtime.spawn("app:leave", host="app:processes", args=[3])
-            await trio.sleep_forever()
+        await leave_with(folder, 3)
     assert caught.value.code == 3
-    assert runtime.exit_code == 3
+
+
+async def leave_with(
+    folder: Path, code: int, mine: Exception | None = None
+) -> OpenRuntime:
+    """Wait in the block until the application exits; maybe raise then."""
+    async with wippy_trio.open_runtime(folder) as runtime:
+        assert runtime.exit_code is None
+        await runtime.spawn("app:leave", host="app:processes", args=[code])
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            if mine is not None:
+                raise mine from None
+            raise
+    return runtime
 
 
 async def test_an_exit_does_not_hide_what_the_block_raises(
@@ -361,10 +376,5 @@ async def test_an_exit_does_not_hide_what_the_block_raises(
     """The block's own exception leaves (design 5)."""
     mine = ValueError("mine")
     with pytest.raises(ValueError, match="mine") as caught:
-        async with wippy_trio.open_runtime(folder) as runtime:
-            await runtime.spawn("app:leave", host="app:processes", args=[3])
-            try:
-                await trio.sleep_forever()
-            finally:
-                raise mine
+        await leave_with(folder, 3, mine)
     assert caught.value is mine

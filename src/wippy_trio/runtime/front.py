@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack, overload
@@ -26,7 +25,14 @@ from wippy_trio.runtime.boot import RunningRuntime, running
 from wippy_trio.runtime.logging import configure_default_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from wippy_trio.kernel import Channel, Process
 
@@ -138,7 +144,7 @@ class OpenRuntime:
         self,
         target: Callable[[PythonContext, Unpack[Args]], Awaitable[Any]],
         /,
-        *positional: Unpack[Args],
+        *positional: *Args,
         monitor: bool = False,
         name: str | None = None,
     ) -> Pid: ...
