@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wippy_trio.lang.bind import Bindings, Symbol, bind_chunk
+    from wippy_trio.lang.check import Checked, check_chunk
     from wippy_trio.lang.diagnostics import (
         Diagnostic,
         Lines,
@@ -30,51 +31,62 @@ if TYPE_CHECKING:
     )
     from wippy_trio.lang.lint import lint_chunk
     from wippy_trio.lang.parser import Chunk, parse
+    from wippy_trio.lang.program import Program, Unit, type_errors
     from wippy_trio.lang.requires import Require
     from wippy_trio.lang.rtypes import TypeDescription, describe_types
 
 _HOME = {
     "Bindings": "bind",
     "Budget": "erase",
+    "Checked": "check",
     "Chunk": "parser",
     "Diagnostic": "diagnostics",
     "Erased": "erase",
     "Lines": "diagnostics",
     "LuaSyntaxError": "diagnostics",
     "PoolEntry": "erase",
+    "Program": "program",
     "Require": "requires",
     "Severity": "diagnostics",
     "Symbol": "bind",
     "TRANSLATOR_VERSION": "erase",
     "TypeDescription": "rtypes",
+    "Unit": "program",
     "bind_chunk": "bind",
+    "check_chunk": "check",
     "compile_chunk": "erase",
     "describe_types": "rtypes",
     "lint_chunk": "lint",
     "parse": "parser",
     "render": "diagnostics",
+    "type_errors": "program",
 }
 
 __all__ = [
     "TRANSLATOR_VERSION",
     "Bindings",
     "Budget",
+    "Checked",
     "Chunk",
     "Diagnostic",
     "Erased",
     "Lines",
     "LuaSyntaxError",
     "PoolEntry",
+    "Program",
     "Require",
     "Severity",
     "Symbol",
     "TypeDescription",
+    "Unit",
     "bind_chunk",
+    "check_chunk",
     "compile_chunk",
     "describe_types",
     "lint_chunk",
     "parse",
     "render",
+    "type_errors",
 ]
 
 

@@ -17,13 +17,14 @@ from wippy_trio.lang.cursor import with_room
 from wippy_trio.lang.declarations import Module, library
 from wippy_trio.lang.diagnostics import Diagnostic
 from wippy_trio.lang.interface import read_interface, write_interface
+from wippy_trio.lang.members import members_of
 from wippy_trio.lang.types import DYNAMIC
 from wippy_trio.lang.typetext import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wippy_trio.lang.bind import Bindings
+    from wippy_trio.lang.bind import Bindings, Symbol
     from wippy_trio.lang.parser import Chunk
     from wippy_trio.lang.types import Type
 
@@ -80,6 +81,29 @@ class Checked:
         """Return the text of the type at an offset."""
         found = self.type_at(offset)
         return None if found is None else show(found[2])
+
+    def members_at(self, offset: int) -> dict[str, str]:
+        """Return what may follow a dot or a colon behind an offset, with its type."""
+        found = self.type_at(offset)
+        if found is None:
+            return {}
+        return {name: show(each) for name, each in members_of(found[2]).items()}
+
+    def symbol_at(self, offset: int) -> Symbol | None:
+        """Return the variable whose name stands at an offset."""
+        if self.bindings is None:
+            return None
+        for start, symbol in self.bindings.uses.items():
+            if start <= offset < start + len(symbol.name):
+                return symbol
+        return None
+
+    def references_at(self, offset: int) -> list[int]:
+        """Return where the variable at an offset is declared, read and assigned."""
+        symbol = self.symbol_at(offset)
+        if symbol is None:
+            return []
+        return sorted({symbol.start, *symbol.reads, *symbol.writes})
 
 
 def _nothing(name: str) -> Module | None:

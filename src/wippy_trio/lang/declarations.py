@@ -23,6 +23,7 @@ from wippy_trio.lang.parser import parse
 from wippy_trio.lang.resolve import Resolver, Surroundings
 from wippy_trio.lang.standard import (
     AMBIENT,
+    ERROR_METHODS,
     GLOBALS,
     LIBRARIES,
     OPEN_RESULTS,
@@ -101,12 +102,13 @@ class Library:
         known: dict[str, Type],
         strings: Table,
         ambient: list[Module],
+        error_methods: dict[str, Type],
         type_methods: dict[str, Type],
     ) -> None:
         self.globals = known
         self.strings = strings
         self.ambient = ambient
-        self.error_methods: dict[str, Type] = {}
+        self.error_methods = error_methods
         self.type_methods = type_methods
 
 
@@ -369,7 +371,8 @@ def _read_library() -> Library:
     strings = known["string"]
     assert isinstance(strings, Table)
     type_methods = read_fields(TYPE_VALUE)[0]
-    return Library(known, strings, ambient, type_methods)
+    error_methods = read_fields(ERROR_METHODS)[0]
+    return Library(known, strings, ambient, error_methods, type_methods)
 
 
 def _teach_cases(channel: Declaration) -> None:

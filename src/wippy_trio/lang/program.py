@@ -9,17 +9,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wippy_trio.errors import InvalidError
 from wippy_trio.lang.diagnostics import LuaSyntaxError
 from wippy_trio.lang.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from wippy_trio.lang.check import Checked
     from wippy_trio.lang.declarations import Module
+    from wippy_trio.lang.diagnostics import Diagnostic
     from wippy_trio.lang.parser import Chunk
 
-__all__ = ["Program", "Unit"]
+__all__ = ["Program", "Unit", "type_errors"]
+
+
+def type_errors(id_: str, findings: Iterable[Diagnostic]) -> InvalidError | None:
+    """Build the error with which strict loading refuses an entry (types 3.12).
+
+    Returns:
+      None if no finding is an error.
+    """
+    bad = [each for each in findings if each.severity == "error"]
+    if not bad:
+        return None
+    places = "; ".join(f"{each.line}:{each.column} {each.message}" for each in bad)
+    return InvalidError(
+        f"type errors in {id_}: {places}",
+        retryable=False,
+        details={"node_id": id_, "error_count": len(bad)},
+    )
 
 
 class Unit(NamedTuple):

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["AMBIENT", "GLOBALS", "LIBRARIES", "OPEN_RESULTS", "SPECIALS", "TYPE_VALUE"]
+__all__ = [
+    "AMBIENT",
+    "ERROR_METHODS",
+    "GLOBALS",
+    "LIBRARIES",
+    "OPEN_RESULTS",
+    "SPECIALS",
+    "TYPE_VALUE",
+]
 
 GLOBALS: Final = """
 assert: (v: any, message: any) -> any
@@ -209,6 +217,14 @@ events: () -> Channel<Event>
 listen: (topic: string, options: table?) -> (Channel<any>, Error?)
 """,
 }
+
+ERROR_METHODS: Final = """
+kind: (self: any) -> string
+message: (self: any) -> string
+retryable: (self: any) -> boolean?
+details: (self: any) -> any
+stack: (self: any) -> string
+"""
 
 TYPE_VALUE: Final = """
 kind: (self: any) -> string
