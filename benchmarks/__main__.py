@@ -9,6 +9,7 @@ BENCHMARKS = {
     "births": "births, ends, restarts",
     "budget": "what budget checks cost",
     "engine": "all chapters of the engine",
+    "http": "requests a second of a Lua endpoint",
     "lang": "the speed of the translator",
     "memory": "idle processes",
     "messages": "messages, channels, calls",

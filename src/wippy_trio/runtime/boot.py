@@ -309,6 +309,8 @@ class RunningRuntime:
         frame: Any = None,
     ) -> Any:
         """Call a function of the registry; see core section 14."""
+        if id not in self.functions and self.code.is_function(id):
+            return await self.engine.call(id, args, context=context, frame=frame)
         check_function_id(id)
         target = self.engine.surroundings.function(id)
         if target.kind == "function":

@@ -87,6 +87,11 @@ class CodeTable:
 
         return path if visit(code) else None
 
+    def is_function(self, id: str) -> bool:  # noqa: A002
+        """Tell whether it is the code of a function."""
+        found = self._by_id.get(id)
+        return found is not None and found[1] == "function.lua"
+
     def __contains__(self, id: object) -> bool:  # noqa: A002
         return id in self._by_id
 

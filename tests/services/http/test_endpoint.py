@@ -481,3 +481,116 @@ def test_entries_that_say_nonsense_are_refused(
     with pytest.raises(BaseExceptionGroup) as caught:
         play(tmp_path, scene, {"f": ""}, entries=more)
     assert text in str(caught.value.exceptions[0])
+
+
+def test_a_stream_whose_client_leaves(tmp_path: Path) -> None:
+    """Writing fails with Internal, or the call has ended already; nothing stays."""
+    source = """
+      local res = http.response()
+      for i = 1, 1000 do
+        res:write(("x"):rep(100000))
+        local v, err = res:flush()
+        if err then
+          funcs.call("app:note", err:kind())
+          return
+        end
+      end
+      funcs.call("app:note", "all written")
+    """
+    entries = """
+  - name: note
+    kind: function.lua
+    source: |
+      local notes = {}
+      return { main = function(note)
+        if note then notes[#notes + 1] = note end
+        return notes
+      end }
+    method: main
+"""
+
+    async def scene(app: Application) -> None:
+        for _ in range(5):
+            async with app.client() as client:
+                await client.send(b"GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+                await client.head()
+        with trio.fail_after(5):
+            await app.server.wait_idle()
+        notes = await app.runtime.call("app:note")
+        assert set(notes) <= {"Internal"}
+        assert not any(p.entry == "app:f" for p in app.runtime.node.processes.values())
+
+    play(tmp_path, scene, {"f": source}, entries=entries, modules="http, funcs")
+
+
+def test_a_coroutine_that_outlives_the_response(tmp_path: Path) -> None:
+    """The response leaves at once, the coroutine goes on (apps 13.31)."""
+    source = """
+      local req, res = http.request(), http.response()
+      local body, err = req:body_json()
+      if err then
+        res:set_status(400)
+        res:write_json({error = "invalid JSON"})
+        return
+      end
+      coroutine.spawn(function()
+        time.sleep("50ms")
+        local v, err = res:write("late")
+        funcs.call("app:note", body.name .. " " .. err:kind())
+      end)
+      res:set_status(http.STATUS.ACCEPTED)
+      res:write_json({status = "accepted"})
+    """
+    entries = """
+  - name: note
+    kind: function.lua
+    source: |
+      local notes = {}
+      return { main = function(note)
+        if note then notes[#notes + 1] = note end
+        return notes
+      end }
+    method: main
+"""
+
+    async def scene(app: Application) -> None:
+        async with app.client() as client:
+            answer = await client.request("POST", "/f", b"{")
+            assert answer.status == 400
+            answer = await client.request("POST", "/f", b'{"name":"x"}')
+            assert (answer.status, answer.text) == (202, '{"status":"accepted"}')
+            assert await app.runtime.call("app:note") == []
+            with trio.fail_after(5):
+                while await app.runtime.call("app:note") != ["x Internal"]:  # noqa: ASYNC110
+                    await trio.sleep(0.02)
+
+    play(
+        tmp_path,
+        scene,
+        {"f": source},
+        routes={"f": "POST /f"},
+        entries=entries,
+        modules="http, funcs, time",
+    )
+
+
+def test_pipelined_requests_behind_a_slow_one(tmp_path: Path) -> None:
+    """They wait, are answered in order, and the connection goes on."""
+
+    async def scene(app: Application) -> None:
+        async with app.client() as client:
+            for path in (b"/slow", b"/hello", b"/slow", b"/hello"):
+                await client.send(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            texts = [(await client.answer()).text for _ in range(4)]
+            assert texts == ["slow", "hello"] * 2
+            await trio.sleep(0.1)
+            assert (await client.request("GET", "/hello")).text == "hello"
+
+    play(
+        tmp_path,
+        scene,
+        {
+            "slow": 'time.sleep("120ms") http.response():write("slow")',
+            "hello": 'http.response():write("hello")',
+        },
+    )

@@ -357,10 +357,13 @@ def write_json(value: Any) -> bool:
 @MODULE.export(name="_flush")
 async def flush() -> None:
     """Send what waits."""
+    exchange = current_exchange()
     try:
-        await current_exchange().flush()
-    except OSError as error:
-        raise InternalError(f"write: {error}") from error
+        await exchange.flush()
+    except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        exchange.disconnected = True
+        text = "write: the client went away"
+        raise InternalError(text, retryable=False) from error
 
 
 @MODULE.export(name="_set_transfer")

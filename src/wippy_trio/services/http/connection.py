@@ -64,8 +64,8 @@ def date_field() -> bytes:
     return _date[1]
 
 
-class _ClientGone(Exception):  # noqa: N818 - a signal
-    """The client closed or reset the connection."""
+class _ClientGone(trio.BrokenResourceError):
+    """The client closed or reset the connection, or takes nothing."""
 
 
 class Server(Protocol):
@@ -117,7 +117,8 @@ class Connection:
         self._eof = False
         self._watching = False
         self._reading = False
-        self._arrived = trio.lowlevel.ParkingLot()
+        self._arrived = trio.lowlevel.ParkingLot()  # who waits for bytes
+        self._room = trio.lowlevel.ParkingLot()  # who reads ahead, when that is enough
         self._served = 0
         self.on_gone: Callable[[], None] | None = None
         self.client: tuple[str, int] | None = None
@@ -142,7 +143,7 @@ class Connection:
                 await self._greet()
                 while await self._serve_one():
                     pass
-        except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:
             self._left_by_client()
@@ -204,6 +205,7 @@ class Connection:
         if not self._done or self._framing == "close":
             return False
         self._parser.ready.remove(request)
+        self._room.unpark_all()
         return await self._rest_of(request)
 
     async def _call(self, request: RequestHead) -> None:
@@ -217,7 +219,7 @@ class Connection:
                 await self.answer(*fault)
                 await self.linger()
             return
-        except (_ClientGone, trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise
         except Exception as error:
             log.exception("http.failed", path=scope["path"], error=repr(error))
@@ -266,7 +268,8 @@ class Connection:
             left = DRAIN * 4
             while left > 0 and not self._eof:
                 if self._watching:
-                    return
+                    await self._pull()
+                    continue
                 data = await self.stream.receive_some(READ_SIZE)
                 if not data:
                     return
@@ -312,6 +315,7 @@ class Connection:
     async def _pull(self) -> None:
         """Get more bytes: read them, or wait for the task that does."""
         if self._watching or self._reading:
+            self._room.unpark_all()
             await self._arrived.park()
         else:
             await self._read_once()
@@ -343,7 +347,7 @@ class Connection:
         with self._watch_scope:
             while not self._eof:
                 while self._full():
-                    await self._arrived.park()
+                    await self._room.park()
                 await self._read_once()
                 self._arrived.unpark_all()
         self._watching = False
@@ -353,7 +357,7 @@ class Connection:
 
     def _full(self) -> bool:
         ready = self._parser.ready
-        if self._parser.fault is not None or self._parser.upgraded is not None:
+        if self._parser.upgraded is not None:
             return True
         if len(ready) > 1:
             return True
@@ -451,8 +455,7 @@ class Connection:
         body = request.body
         data = body[0] if len(body) == 1 else b"".join(body)
         body.clear()
-        if self._watching:
-            self._arrived.unpark_all()
+        self._room.unpark_all()
         request.taken = request.complete
         return {"type": "http.request", "body": data, "more_body": not request.complete}
 
@@ -585,11 +588,8 @@ class Connection:
             raise _ClientGone
 
     async def send_raw(self, data: bytes) -> None:
-        """Send what another protocol made; `_ClientGone` is a broken stream to it."""
-        try:
-            await self._send_bytes(data)
-        except _ClientGone:
-            raise trio.BrokenResourceError("the client takes nothing") from None
+        """Send what another protocol made."""
+        await self._send_bytes(data)
 
     async def detach(self) -> bytes:
         """Stop reading for HTTP; give what has arrived for the next protocol."""

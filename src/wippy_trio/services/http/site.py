@@ -233,7 +233,12 @@ class Site:
         """Route an exchange, run its handler, complete its response."""
         try:
             await self.route(exchange)
-        except (BrokenResponseError, trio.BrokenResourceError, OSError):
+        except (
+            BrokenResponseError,
+            trio.BrokenResourceError,
+            trio.ClosedResourceError,
+            OSError,
+        ):
             raise
         except Exception as error:
             log.exception("http.handler_failed", path=exchange.path, error=repr(error))
@@ -246,6 +251,8 @@ class Site:
             if exchange.files:
                 for file in exchange.files:
                     file.close()
+        if exchange.disconnected and not exchange.taken_over:
+            raise BrokenResponseError("the client went away")
         if not exchange.taken_over and not exchange.finished:
             await exchange.finish()
 
