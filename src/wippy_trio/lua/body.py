@@ -14,6 +14,8 @@ from wippy_trio.lua.crossing import LuaValues
 from wippy_trio.lua.vm import VmValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wippy_trio.errors import Error
     from wippy_trio.kernel import Event, Process
     from wippy_trio.lua.channels import VmChannels
@@ -34,8 +36,21 @@ class LuaBody:
 
     run = None  # the program runs in the VM; its host calls run in the nursery
 
-    def __init__(self, vm: door.VM, channels: VmChannels) -> None:
+    def __init__(
+        self,
+        vm: door.VM,
+        channels: VmChannels,
+        forget: Callable[[Process], None],
+    ) -> None:
+        """Serve a VM.
+
+        Args:
+          vm: The VM.
+          channels: Those of its channels that have left it.
+          forget: Releases what the bridge holds for a process that ended elsewhere.
+        """
         self.vm = vm
+        self._forget = forget
         self.channels = channels
         self.reporting: int | None = None
         self._last_error: tuple[Error, bytes] | None = None
@@ -51,6 +66,7 @@ class LuaBody:
             assert process.exit is not None
             error = process.exit.error
             self.vm.post(door.DROP, number, self.error_wire(error))
+            self._forget(process)
 
     def error_wire(self, error: Error | None) -> bytes:
         """Encode an error; several watchers of one exit get the same bytes."""

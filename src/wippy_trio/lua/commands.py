@@ -563,6 +563,8 @@ class Commands:
         number = self._last_object
         process = running_process.get()
         owner = 0 if process is None else process.pid.number
+        if process is not None and process.exit and owner not in self.engine.detached:
+            return key, number  # it ended meanwhile: nobody will ever use this
         self.objects[number] = (owner, value)
         self.owned.setdefault(owner, set()).add(number)
         return key, number

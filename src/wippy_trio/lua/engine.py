@@ -121,7 +121,7 @@ class VmEngine:
             "memory_limit": memory_limit,
         }
         self.vm = self._open_vm()
-        self.body = LuaBody(self.vm, self.channels)
+        self.body = LuaBody(self.vm, self.channels, self.forget)
         self.detached: dict[int, Process] = {}
         self.call_contexts: dict[int, Context] = {}
         self.call_frames: dict[int, Any] = {}
@@ -314,7 +314,7 @@ class VmEngine:
         old, old_body = self.vm, self.body
         self.channels.lost()
         self.vm = self._open_vm()
-        self.body = LuaBody(self.vm, self.channels)
+        self.body = LuaBody(self.vm, self.channels, self.forget)
         old.wake = lambda: None
         failure = InternalError(f"vm failed: {error}", retryable=True)
         for process in list(self.node.processes.values()):

@@ -274,6 +274,8 @@ class Transaction(_Runner):
     async def _lend(self) -> AsyncIterator[Session]:
         """Lend the session; operations of one transaction wait for each other."""
         async with self._lock:
+            # Taking the lock let others run: the process may have ended meanwhile, and
+            # what it left is given back here, whoever has the lock.
             try:
                 yield self._open_session()
             finally:
@@ -321,8 +323,7 @@ class Transaction(_Runner):
 
     async def _finish(self, end: Callable[[Session], Any]) -> bool:
         self._check()
-        async with self._lock:
-            session = self._open_session()
+        async with self._lend() as session:
             self._session = None
             self._withdraw()
             try:

@@ -67,9 +67,10 @@ class PostgresSession(PooledSession):
     """One connection."""
 
     def __init__(self, connection: PGconn) -> None:
-        from psycopg import pq  # noqa: PLC0415 - an extra
+        from psycopg import OperationalError, pq  # noqa: PLC0415 - an extra
 
         self._pq = pq
+        self._operational = OperationalError
         self._connection = connection
         self._uses: OrderedDict[tuple[str, tuple[int, ...]], int] = OrderedDict()
         self._prepared: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
@@ -121,15 +122,13 @@ class PostgresSession(PooledSession):
         Raises:
           Error: The first one that the server reports.
         """
-        from psycopg import OperationalError  # noqa: PLC0415 - an extra
-
         if not self.usable:
             raise UnavailableError("sql: the connection is closed", retryable=True)
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             send(*args)
             results = await self._results()
-        except OperationalError as error:
+        except self._operational as error:
             text = self._lost() or str(error)
             self.close()
             raise UnavailableError(f"sql: {text}", retryable=True) from error
@@ -166,17 +165,11 @@ class PostgresSession(PooledSession):
         self._connection.finish()
 
     def alive(self) -> bool:
-        """Tell whether the server has closed it."""
-        from psycopg import OperationalError  # noqa: PLC0415 - an extra
-
-        connection = self._connection
-        with contextlib.suppress(OperationalError, OSError, ValueError):
-            # A socket with something to read has a notice, or the end.
-            if not select.select([connection.socket], [], [], 0)[0]:
-                return True
-            connection.consume_input()
-            return bool(connection.status == self._pq.ConnStatus.OK)
-        return False
+        """Tell whether the server is silent: what it says to nobody is its farewell."""
+        try:
+            return not select.select([self._connection.socket], [], [], 0)[0]
+        except (self._operational, OSError, ValueError):
+            return False
 
     # -- statements --------------------------------------------------------------------
 
