@@ -279,7 +279,7 @@ def _hosted_method(method: Type) -> Type:
         rest = [each for each in members(results[0]) if each not in NILS]
         if len(rest) == 1:
             results = (rest[0], results[1])
-    special = method.special
+    special = method.special or "host"
     return Function(
         method.parameters,
         results,

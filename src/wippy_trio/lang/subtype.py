@@ -219,7 +219,9 @@ class Relation:
             return self.fits(STRING, other.key) is False or all(
                 self.fits(each, other.value) for each in one.fields.values()
             )
-        if isinstance(other, Array) and one.element is not None:
+        if isinstance(other, Array):
+            if one.element is None:
+                return one.open or not one.fields
             return self.fits(one.element, other.element)
         return True
 

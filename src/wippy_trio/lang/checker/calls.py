@@ -425,7 +425,8 @@ class Calls(Literals):
         parts = [expand(each) for each in members(type_) if each not in NILS]
         if not parts:
             return type_ is not NIL
-        takes_text = self.fits(STRING, wanted)
+        # The standard library turns numbers and errors into text, a host does not.
+        takes_text = function.special != "host" and self.fits(STRING, wanted)
         for each in parts:
             if each in UNTYPED or self.fits(each, wanted):
                 continue

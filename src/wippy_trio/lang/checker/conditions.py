@@ -551,6 +551,8 @@ class Conditions(Operators):
             if left in UNTYPED:
                 type_ = DYNAMIC
             held = {**yes, **right_yes} if right_yes else yes
+            if not can_be_false(right):
+                return type_, held, no  # it fails only if the left side does
             return type_, held, self._shared(no, {**yes, **right_no})
         kept = truthy(left)
         type_ = union((kept, right)) if can_be_false(left) else left

@@ -111,6 +111,8 @@ class Literals(Conditions):
           Its type, and why it does not fit: None if it does, else a reason that may be
           empty.
         """
+        if wanted.__class__ is Unresolved:
+            self.unresolved(wanted)
         inner = node
         while inner.__class__ is lua.Paren:
             inner = inner.inner
