@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from tests.services.http.application import Application, play
+from tests.services.http.application import (
+    Application,
+    Client,
+    play,
+    write_application,
+)
+from wippy_trio.loading import load_project
+from wippy_trio.runtime.boot import RunningRuntime, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -594,3 +602,50 @@ def test_pipelined_requests_behind_a_slow_one(tmp_path: Path) -> None:
             "hello": 'http.response():write("hello")',
         },
     )
+
+
+def test_a_hello_request_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No process, no handle, no object, neither here nor in the VM."""
+
+    async def scene(app: Application) -> None:
+        engine = app.runtime.engine
+
+        async def ask(client: Client, times: int) -> None:
+            for _ in range(times):
+                assert (await client.request("GET", "/hello")).status == 200
+
+        async with app.client() as client:
+            await ask(client, 100)
+            engine.vm.collect()
+            gc.collect()
+            objects = len(gc.get_objects())
+            before = engine.vm.statistics()
+            await ask(client, 1000)
+            engine.vm.collect()
+            gc.collect()
+            after = engine.vm.statistics()
+            assert after.processes == before.processes
+            assert after.tasks == before.tasks
+            assert after.bytes - before.bytes < 20_000
+            assert not engine.commands.objects
+            assert not engine.call_frames
+            assert len(gc.get_objects()) - objects < 200
+
+    play(tmp_path, scene, {"hello": HELLO})
+
+
+@pytest.mark.parametrize("version", ["5.3", "5.5"])
+def test_other_versions_of_lua(tmp_path: Path, version: str) -> None:
+    """The same answers."""
+    write_application(tmp_path, {"hello": HELLO, "late": OUTCOMES["late"]})
+
+    async def main() -> None:
+        runtime = RunningRuntime(load_project(tmp_path), lua_version=version)
+        async with running(runtime):
+            app = Application(runtime, "app:gateway")
+            answer = await app.request("GET", "/hello")
+            assert answer.text == '{"message":"hello world"}'
+            answer = await app.request("GET", "/late")
+            assert answer.text == "a" + " ".join(["Invalid"] * 5)
+
+    trio.run(main)
