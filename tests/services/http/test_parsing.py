@@ -14,11 +14,15 @@ from wippy_trio.services.http.parsing import Parser
 REQUESTS = [
     b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
-    b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n",
+    (
+        b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n"
+    ),
     b"\r\nHEAD http://a/d HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"POST /e HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
-    b"Content-Length: 27\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\nx",
+    (
+        b"POST /e HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+        b"Content-Length: 27\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\nx"
+    ),
     b"GET /f HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
 ]
 
