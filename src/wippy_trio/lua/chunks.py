@@ -70,6 +70,12 @@ class Chunks:
         name, _, source, _ = self._chunks[key]
         return parse(source, name)
 
+    def forget(self, key: int) -> None:
+        """Drop the text of a chunk that nobody will ask for again."""
+        name, budget, source, _ = self._chunks[key]
+        self._keys.pop((name, budget, hashlib.sha256(source).digest()), None)
+        self._chunks[key] = (name, budget, b"", None)
+
     def name(self, key: int) -> str:
         """Tell what error positions of a chunk show."""
         return self._chunks[key][0]

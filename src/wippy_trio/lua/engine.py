@@ -574,6 +574,7 @@ class VmEngine:
         self.commands.forget_plans()
         for unit in units:
             self.vm.post(door.FORGET, 1, unit.key)
+            self.vm.post(door.FORGET, 2, unit.main)
             self.vm.post(door.FORGET, 3, to_bytes(unit.id))
         for id in ids:  # noqa: A001
             self.vm.post(door.FORGET, 3, to_bytes(id))

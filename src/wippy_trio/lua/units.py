@@ -24,7 +24,10 @@ __all__ = ["Code", "CodeSource", "Unit", "Units"]
 
 @attrs.frozen(slots=True)
 class Code:
-    """Hold the Lua part of one entry; ``process`` if it can be spawned."""
+    """Hold the Lua part of one entry; ``process`` if it can be spawned.
+
+    ``absent`` names globals of every program that this one does not have.
+    """
 
     id: str
     source: bytes
@@ -32,6 +35,7 @@ class Code:
     modules: tuple[str, ...] = ()
     imports: Mapping[str, str] = attrs.Factory(dict)
     process: bool = True
+    absent: tuple[str, ...] = ()
 
 
 class CodeSource(Protocol):
@@ -58,6 +62,7 @@ class Unit:
       imports: Pairs of alias and chunk key, in the order in which they run.
       modules: Pairs of the name it has in the program and the module's name.
       members: Every entry in it, for invalidation.
+      absent: Globals that it lacks.
     """
 
     key: int
@@ -67,11 +72,13 @@ class Unit:
     imports: tuple[tuple[str, int], ...]
     modules: tuple[tuple[str, str], ...]
     members: frozenset[str]
+    absent: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """Write it as the prelude reads it."""
         return {
             "id": self.id,
+            "absent": dict.fromkeys(self.absent, True) or None,
             "method": self.method,
             "main": self.main,
             "imports": [list(pair) for pair in self.imports],
@@ -145,6 +152,7 @@ class Units:
             imports=tuple(walk.imports),
             modules=tuple(walk.modules.items()),
             members=frozenset(walk.members),
+            absent=code.absent,
         )
 
 

@@ -13,7 +13,7 @@ from wippy_trio.sdk import (
 
 MODULE = LuaModule(
     "env",
-    classes=("storage", "nondeterministic"),
+    classes=("process", "nondeterministic"),
     declares="""
     get: (key: string) -> (string?, Error?)
     set: (key: string, value: string) -> (boolean?, Error?)

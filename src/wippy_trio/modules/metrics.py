@@ -8,7 +8,7 @@ from wippy_trio.sdk import LuaModule, current_process, current_runtime
 
 MODULE = LuaModule(
     "metrics",
-    classes=("nondeterministic",),
+    classes=("io", "nondeterministic"),
     declares="""
     counter_inc: (name: string, labels: table?) -> (boolean?, Error?)
     counter_add: (name: string, value: number, labels: table?) -> (boolean?, Error?)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MODULE = LuaModule(
     "system",
-    classes=("nondeterministic",),
+    classes=("process", "nondeterministic"),
     declares="""
     exit: (code: integer?) -> (boolean?, Error?)
     memory: table

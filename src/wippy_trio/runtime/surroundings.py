@@ -10,6 +10,7 @@ from wippy_trio.lua import FunctionTarget
 from wippy_trio.runtime import catalogue
 from wippy_trio.runtime.payloads import read_payload, write_payload
 from wippy_trio.sdk import read_identity
+from wippy_trio.sdk.runtime import EVALUATED
 from wippy_trio.services.lua_code import default_host, read_pool
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class EngineSurroundings:
             return False
         catalogue.check_installed(name)
         return True
+
+    def module_classes(self, name: str) -> frozenset[str]:
+        """Tell the classes of a module (modules-data 0.3), or raise what is missing."""
+        catalogue.check_installed(name)
+        return frozenset(catalogue.load_module(name).classes)
 
     def module(self, name: str) -> ModuleDescription:
         """Describe a module; one that is missing fails here, at use (design 7)."""
@@ -98,6 +104,8 @@ class EngineSurroundings:
         entry = self.runtime.live.state.state.get(id)
         if id in self.runtime.functions:
             return FunctionTarget("remote")
+        if id in self.runtime.code and self.runtime.code.kind(id) == EVALUATED:
+            return FunctionTarget("function")
         if entry is not None and id in self.runtime.code:
             kind = self.runtime.code.kind(id)
             if kind == "function.lua":

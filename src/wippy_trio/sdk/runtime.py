@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from wippy_trio.kernel import Context, Node, Pid, Process
     from wippy_trio.sdk.chance import Randomness
 
+EVALUATED = "eval"
+"""The kind of code that no entry has: it is evaluated once."""
+
 __all__ = [
+    "EVALUATED",
     "EventBus",
     "Resources",
     "Runtime",

@@ -97,6 +97,9 @@ local function make_base(unit)
       base[name] = lib
     end
   end
+  for name in rawnext, unit.absent or {} do
+    base[name] = nil
+  end
   return base
 end
 
@@ -194,7 +197,7 @@ function P.require(name)
     end
   end
   value = P.always[name]
-  if value ~= nil then
+  if value ~= nil and not (unit.absent and unit.absent[name]) then
     return value
   end
   native_error("module '" .. name .. "' not found", 2)
