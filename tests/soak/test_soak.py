@@ -229,14 +229,22 @@ async def test_many_births_leave_nothing(tmp_path: Path) -> None:
 
         await value(runtime, "many", WARM_UP)
         first, first_bytes = await count()
-        await value(runtime, "many", BIRTHS)
-        last, last_bytes = await count()
-        tell(
-            f"{BIRTHS} births: {last_bytes} bytes of Lua for {first_bytes}"
-            f" ({last_bytes / first_bytes - 1:+.2%}), counts {last} for {first}"
-        )
-        assert last == first
-        assert last_bytes <= first_bytes * 1.01
+        for _ in range(3):
+            await value(runtime, "many", BIRTHS)
+            last, last_bytes = await count()
+            tell(
+                f"{BIRTHS} births: {last_bytes} bytes of Lua for {first_bytes}"
+                f" ({last_bytes / first_bytes - 1:+.2%}), counts {last} for {first}"
+            )
+            assert last == first
+            # A busy moment may double one table of the scheduler: 12 KB, once, which is
+            # a little more than a hundredth. A leak of a byte a birth would be 100 KB.
+            assert last_bytes <= first_bytes * 1.03
+            if last_bytes <= first_bytes * 1.01:
+                break
+            first_bytes = last_bytes
+        else:
+            pytest.fail("Lua bytes grow without end")
     await trio.testing.wait_all_tasks_blocked(0.05)
     after = trio.lowlevel.current_statistics()
     assert after.tasks_living == tasks.tasks_living
