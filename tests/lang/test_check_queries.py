@@ -64,6 +64,20 @@ def test_the_error_of_a_strict_load() -> None:
     assert type_errors("app:f", check("type T = Nope").findings) is None
 
 
+def test_undefined_names_are_told_to_those_who_ask() -> None:
+    """Neither library names, types nor what the source assigns (types 3.8)."""
+    source = "type T = {} local x = T:is(prnt(print)) g = 1 return g, nope, string, b.c"
+    units = {"app:a": Unit("app:a", source.encode(), {"b": "app:b"})}
+    units["app:b"] = Unit("app:b", b"return {c = 1}", {})
+    for asked, wanted in ((True, ["prnt", "nope"]), (False, [])):
+        program = Program(units.get, lambda name: None, undefined=asked)
+        checked = program.check("app:a")
+        assert checked is not None
+        messages = [each.message for each in checked.findings]
+        assert messages == [f"undefined variable '{name}'" for name in wanted]
+        assert {each.code for each in checked.findings} <= {"E0001"}
+
+
 def test_a_program_checks_each_unit_once() -> None:
     """What was found is kept; a unit without a source has no answer."""
     units = {

@@ -38,7 +38,8 @@ def program_of(project: Project) -> Program:
             {str(alias): str(target) for alias, target in known.items()},
         )
 
-    return Program(find, declares_of)
+    undefined = project.config.get("lua.type_system.rules.undefined") is True
+    return Program(find, declares_of, undefined=undefined)
 
 
 def declares_of(name: str) -> str | None:

@@ -115,6 +115,7 @@ def check_chunk(
     *,
     modules: Callable[[str], Module | None] = _nothing,
     keep: bool = False,
+    undefined: bool = False,
 ) -> Checked:
     """Check a parsed source.
 
@@ -123,6 +124,7 @@ def check_chunk(
       modules: Finds what ``require`` gives for a name: the interface of a library or of
         a host module; None where nothing is known.
       keep: Whether the type of each expression is wanted afterwards.
+      undefined: Whether names that nothing defines are reported.
 
     Returns:
       The findings and what the source exports.
@@ -132,6 +134,8 @@ def check_chunk(
         bindings = bind_chunk(chunk)
         checker = Checker(chunk, bindings, library(), modules, keep=keep)
         checker.run()
+        if undefined:
+            checker.undefined()
         data = write_interface(checker.exported, checker.exports(), complete=True)
         findings = sorted(checker.found, key=_order)
         return Checked(findings, chunk.name, data, bindings, checker.kept)

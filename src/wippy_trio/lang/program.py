@@ -62,13 +62,20 @@ class Program:
     Args:
       find: Returns the unit of an id; None if there is none with a source.
       declares: Returns the declaration text of a host module; None if unknown.
+      undefined: Whether names that nothing defines are reported
+        (``lua.type_system.rules.undefined``).
     """
 
     def __init__(
-        self, find: Callable[[str], Unit | None], declares: Callable[[str], str | None]
+        self,
+        find: Callable[[str], Unit | None],
+        declares: Callable[[str], str | None],
+        *,
+        undefined: bool = False,
     ) -> None:
         self._find = find
         self._declares = declares
+        self._undefined = undefined
         self._chunks: dict[str, Chunk | None] = {}
         self._checked: dict[str, Checked | None] = {}
         self._hosts: dict[str, Module | None] = {}
@@ -106,7 +113,10 @@ class Program:
 
         self._checked.setdefault(id_, None)
         checked = check_chunk(
-            chunk, modules=lambda name: self._module(unit, name), keep=keep
+            chunk,
+            modules=lambda name: self._module(unit, name),
+            keep=keep,
+            undefined=self._undefined,
         )
         self._checked[id_] = checked
         return checked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wippy_trio.lang import syntax as lua
@@ -283,6 +282,8 @@ class Access(Base):
         else:
             message = f"field '{name}' does not exist on type "
             message += show(base, literals=False)
+        from difflib import get_close_matches  # noqa: PLC0415 - start-up cost
+
         near = get_close_matches(name, self.field_names(shape), 1)
         advice = f"did you mean '{near[0]}'?" if near else None
         self.report("E0004", "error", message, name_start, node.end, advice)

@@ -116,6 +116,22 @@ class Checker(Statements):
             self.exported = DYNAMIC
         self._unresolved()
 
+    def undefined(self) -> None:
+        """Report names that nothing defines (E0001); nobody asks unless told to."""
+        self.dead = False
+        if self.survey.wild:
+            return
+        names = {"_G", "_ENV", *self.survey.replaced, *_PRIMITIVES}
+        names.update(self.resolver.forward)
+        names.update(node.name for node in self.chunk.notes.aliases)
+        for use in self.bindings.globals:
+            name = use.name
+            if use.written or name in names or name in self._library.globals:
+                continue
+            if self._modules(name) is None:
+                message = f"undefined variable '{name}'"
+                self.error("E0001", message, use.node)
+
     def _unresolved(self) -> None:
         """Warn of names that no value has met."""
         self.dead = False
