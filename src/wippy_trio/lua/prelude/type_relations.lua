@@ -395,7 +395,17 @@ G.subtype = G.relation(function(x, y, holds)
     end)
   elseif a == "?" then
     return holds(NIL, y) and holds(x.inner, y)
-  elseif b == "?" then
+  elseif b == "&" then
+    return every(y.members, function(each)
+      return holds(x, each)
+    end)
+  end
+  for i = 1, a == "&" and #x.members or 0 do
+    if holds(x.members[i], y) then
+      return true
+    end
+  end
+  if b == "?" then
     return x == NIL or holds(x, y.inner)
   elseif b == "|" then
     for i = 1, #y.members do
@@ -404,21 +414,10 @@ G.subtype = G.relation(function(x, y, holds)
       end
     end
     return x == BOOLEAN and holds(TRUE, y) and holds(FALSE, y)
-  elseif b == "&" then
-    return every(y.members, function(each)
-      return holds(x, each)
-    end)
   elseif b == "@" then
     return a == "@" and same_plain(x.given, y.given) and holds(x.inner, y.inner)
   elseif a == "@" then
     return holds(x.inner, y)
-  elseif a == "&" then
-    for i = 1, #x.members do
-      if holds(x.members[i], y) then
-        return true
-      end
-    end
-    return false
   elseif a == "l" then
     return b == "l" and x.value == y.value or b == "p" and literal_fits(x.value, y)
   elseif x == INTEGER and y == NUMBER then
