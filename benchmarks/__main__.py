@@ -15,6 +15,7 @@ BENCHMARKS = {
     "messages": "messages, channels, calls",
     "startup": "the command line",
     "timers": "a hundred thousand sleeping timers",
+    "types": "checks by type values",
 }
 
 

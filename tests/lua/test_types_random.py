@@ -318,7 +318,9 @@ end
 for i, X in ipairs(all) do
   if not (X == X) or X < X then problem("not itself", X) end
   if not (never <= X) or not (X <= any) then problem("not between", X) end
-  if tostring(X) ~= tostring(X) or type(X:kind()) ~= "string" then problem("text", X) end
+  if tostring(X) ~= tostring(X) or type(X:kind()) ~= "string" then
+    problem("text", X)
+  end
   for j, Y in ipairs(all) do
     if (X == Y) ~= (Y == X) then problem("symmetry", X, Y) end
     if X < Y and X == Y then problem("less and equal", X, Y) end

@@ -221,18 +221,22 @@ function C.new_context()
 end
 local new_context = C.new_context
 
--- Wrap the check of a table type so that each table is walked once. `always`: the memory
--- is made here if nobody above has made it.
+-- Most values are small: they are looked at without memory first. What that answers is
+-- right, unless it says no because the fuel ran out.
+local FUEL = 60
+
+-- Wrap the check of a table type so that each table is walked once. `always`: a validation
+-- that begins here needs memory.
 local function remembered(h, body, always)
-  return function(v, ctx)
-    if ctx == nil then
-      if not always then
-        return body(v)
-      end
-      ctx = new_context()
-    end
+  local function check(v, ctx)
     if rawtype(v) ~= "table" then
       return false
+    end
+    local fuel = ctx.fuel
+    if fuel then
+      fuel = fuel - (h.tag == "r" and 1 or h.tag == "m" and 6 or 2 + rawlen(v) // 8)
+      ctx.fuel = fuel
+      return fuel > 0 and body(v, ctx)
     end
     local row = ctx[h]
     if row == nil then
@@ -269,6 +273,18 @@ local function remembered(h, body, always)
     ctx.n, ctx.depth = n - 1, depth - 1
     row[v] = false
     return false
+  end
+  return function(v, ctx)
+    if ctx then
+      return check(v, ctx)
+    elseif not always then
+      return body(v)
+    end
+    local light = { fuel = FUEL }
+    if body(v, light) then
+      return true
+    end
+    return light.fuel <= 0 and check(v, new_context())
   end
 end
 

@@ -75,17 +75,31 @@ E.got = got
 
 -- What is wanted: records and interfaces by name, other aliases by what they stand for; no
 -- more than "function" of functions, since no signature is checked.
+local function shown_as(node)
+  local h = head(node)
+  if h.tag == "r" or h.tag == "i" or h.tag == "u" then
+    return node
+  elseif h.tag == "?" then
+    local inner = shown_as(h.inner)
+    if inner == h.inner then
+      return h
+    end
+    local shown = { tag = "?", inner = inner }
+    shown.head = shown
+    return shown
+  end
+  node = G.target(node)
+  return node.tag == "x" and h or node
+end
+
 local function expected(node)
   local h = head(node)
   if h.tag == "f" then
     return "function"
   elseif h.tag == "g" then
     return text(node) .. "<...>"
-  elseif h.tag == "r" or h.tag == "i" or h.tag == "u" then
-    return text(node)
   end
-  node = G.target(node)
-  return text(node.tag == "x" and h or node)
+  return text(shown_as(node))
 end
 
 -- Paths ---------------------------------------------------------------------------------------

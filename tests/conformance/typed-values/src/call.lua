@@ -1,0 +1,6 @@
+local function main(T, v)
+    local _, err = T:is(v)
+    return { text = tostring(T), err = err and tostring(err) or "ok" }
+end
+
+return { main = main }
