@@ -45,7 +45,7 @@ local function hand_row(v)
   return v
 end
 local function hand_tree(v)
-  if type(v) ~= "table" or type(v.value) ~= "number" then error("expected a tree", 2) end
+  if type(v) ~= "table" or type(v.value) ~= "number" then error("no tree", 2) end
   if v.left ~= nil then hand_tree(v.left) end
   if v.right ~= nil then hand_tree(v.right) end
   return v
