@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from wippy_trio.modules._arguments import octets
@@ -25,6 +26,7 @@ MODULE = LuaModule(
     validate: (schema: table | string, data: any) -> (boolean, Error?)
     validate_string: (schema: table | string, data: string) -> (boolean, Error?)
     """,
+    source=Path(__file__).with_name("json.lua").read_bytes(),
 )
 LARGE = 256 * 1024
 
@@ -39,6 +41,12 @@ def encode(value: Any) -> str:
 def decode(text: Any) -> Any:
     """Read a value from JSON."""
     return codec.decode(octets(text, "string expected"))
+
+
+@MODULE.export(name="_transcode", pair=False)
+def transcode(text: bytes) -> bytes | None:
+    """Turn a JSON text into MessagePack, for the quick way; see json.lua."""
+    return codec.transcode(text)
 
 
 @MODULE.export(offload=LARGE)

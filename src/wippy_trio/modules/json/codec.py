@@ -7,11 +7,13 @@ import math
 import re
 from typing import Any
 
+import msgspec
+
 from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.expr import plain_float_text
 from wippy_trio.lua import TypeValue
 
-__all__ = ["decode", "encode", "read_whole"]
+__all__ = ["decode", "encode", "read_whole", "transcode"]
 
 MOST_LEVELS = 128
 MOST_COPIES = 100_000
@@ -218,6 +220,32 @@ def decode(data: bytes) -> Any:
     if _deeper(value, MOST_LEVELS + 1):
         raise InternalError(_TOO_DEEP)
     return value
+
+
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def transcode(data: bytes) -> bytes | None:
+    """Turn a text into MessagePack, behind the number of its members and a blank.
+
+    The fast parser keeps the last of several equal keys, so the reader has to compare
+    how many members it gets. The number is right or too large: strings that begin with
+    a colon are counted, too, and then the text goes the slow way for nothing. Blanks
+    before a colon and keys that end in a backslash would make it too small.
+
+    Returns:
+      ``None`` for a text that has to go the slow way: every wrong one among them.
+    """
+    if b'\\\\":' in data or _SPACED.search(data) or _HALVES.search(data):
+        return None
+    try:
+        value = msgspec.json.decode(data)
+        wire = msgspec.msgpack.encode(value)
+    except (ValueError, RecursionError, OverflowError):
+        return None
+    members = data.count(b'":') - data.count(b'\\":')
+    return b"%d %b" % (members, wire)
 
 
 def _check_text(value: Any) -> None:
