@@ -130,7 +130,7 @@ def expected(text: bytes) -> list[str]:
 
 
 def as_lua(value: Any) -> Any:
-    """Make of a list with nulls the table that Lua has: it does not know of the last."""
+    """Make of a list with nulls what Lua has; it does not know of trailing ones."""
     if isinstance(value, dict):
         return {k: as_lua(v) for k, v in value.items()}
     if isinstance(value, list):
