@@ -171,11 +171,11 @@ local function caught(e)
 end
 P.caught = caught
 
-local function protected(ok, e, ...)
+local function protected(ok, ...)
   if not ok then
-    caught(e)
+    caught((...))
   end
-  return ok, e, ...
+  return ok, ...
 end
 
 function P.pcall(f, ...)
@@ -207,7 +207,8 @@ local function check_thread(c, name)
   end
 end
 
-local function resumed(c, ok, a, ...)
+local function resumed(c, ok, ...)
+  local a = ...
   if a == SYS then
     yield(SYS)
     return resumed(c, resume(c))
@@ -218,7 +219,7 @@ local function resumed(c, ok, a, ...)
       task.trace_of, task.trace = a, traceback(c)
     end
   end
-  return ok, a, ...
+  return ok, ...
 end
 
 -- Where our own caller cannot yield (a comparator, a `gsub` callback), a wait inside the
