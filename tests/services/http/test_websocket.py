@@ -360,3 +360,26 @@ def test_who_may_not_connect(tmp_path: Path) -> None:
         assert (await app.request("GET", "/plain")).text == "no relay"
 
     relay(tmp_path, scene)
+
+
+def test_a_client_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
+    """When more messages wait for it than its server allows."""
+
+    async def scene(app: Application) -> None:
+        app.runtime.resources.get("app:gateway").buffer_size = 20
+        host = app.runtime.node.hosts["app:gateway"]
+        async with open_websocket(app.port, "/ws?user=ann") as ws:
+            assert isinstance(ws, Socket)
+            await ws.json()
+            (process,) = host.processes.values()
+            with trio.fail_after(15):
+                while host.processes:
+                    for _ in range(10):
+                        if process.alive:
+                            values = ("x" * 100_000,)
+                            app.runtime.node.send(process.pid, "t", values, sender=None)
+                    await trio.sleep(0.001)
+        with trio.fail_after(10):
+            await app.server.wait_idle()
+
+    relay(tmp_path, scene)

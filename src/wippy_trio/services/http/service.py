@@ -58,8 +58,9 @@ class HttpService:
         host = data.get("host") or {}
         if not isinstance(host, dict):
             raise InvalidError(f"{where}: host: wanted a map, got {host!r}")
-        for field in ("buffer_size", "worker_count"):
-            read_count(host.get(field, 0), f"{where}: host.{field}")
+        read_count(host.get("worker_count", 0), f"{where}: host.worker_count")
+        size = read_count(host.get("buffer_size", 0), f"{where}: host.buffer_size")
+        site.buffer_size = size or 1024
         self.network = str(data.get("network") or "")
         from wippy_trio.services.http.tls import read_tls  # noqa: PLC0415
 

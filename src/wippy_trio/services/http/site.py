@@ -150,12 +150,14 @@ class Site:
 
     Attributes:
       context: The identity the service's requests run with.
+      buffer_size: How many messages may wait for the client of a relay.
     """
 
     def __init__(self, runtime: Runtime, id: str) -> None:  # noqa: A002
         self.runtime = runtime
         self.id = id
         self.context = Context()
+        self.buffer_size = 1024
         self.routers: dict[str, Router] = {}
         self.routes: dict[str, Route] = {}
         self.mounts: dict[str, Mount] = {}

@@ -276,6 +276,7 @@ class _Socket:
         try:
             # 123 bytes of reason are what a close frame holds (RFC 6455 5.5).
             text = reason.encode()[:123].decode("utf-8", "ignore")
-            await self._send(CloseConnection(code=code, reason=text))
+            with trio.move_on_after(CLOSE_WAIT):
+                await self._send(CloseConnection(code=code, reason=text))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass

@@ -80,7 +80,8 @@ class WebSocketRelayStart(_Start):
         exchange.taken_over = True
         relay = WebSocketRelay(command, *channel)
         host = self.runtime.node.host(server)
-        await relay.live(host, exchange.context)
+        most = self.runtime.resources.get(server).buffer_size
+        await relay.live(host, exchange.context, most)
 
 
 class SseRelayStart(_Start):
@@ -105,8 +106,9 @@ class SseRelayStart(_Start):
             return
         relay = SseRelay(command, exchange)
         host = self.runtime.node.host(server)
+        most = self.runtime.resources.get(server).buffer_size
         try:
-            await relay.live(host, exchange.context)
+            await relay.live(host, exchange.context, most)
         except trio.BrokenResourceError as error:
             raise BrokenResponseError("the client went away") from error
         if exchange.disconnected:

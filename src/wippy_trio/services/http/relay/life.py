@@ -10,18 +10,44 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import trio
 
 from wippy_trio.errors import Error, InternalError, NotFoundError
-from wippy_trio.kernel import Cancel, Exit, ExitEvent, PythonBody, wait_end
+from wippy_trio.kernel import (
+    Cancel,
+    Exit,
+    ExitEvent,
+    Message,
+    PythonBody,
+    wait_end,
+)
 from wippy_trio.services.http.relay.command import Command, changed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from wippy_trio.kernel import Context, Host, Message, PythonContext
+    from wippy_trio.kernel import Context, Event, Host, Process, PythonContext
 
 __all__ = ["Relay"]
+
+log = structlog.get_logger("http")
+
+
+class _Body(PythonBody):
+    """The body of a relay: its mailbox is bounded, for its client may take nothing."""
+
+    def __init__(self, relay: Relay, most: int) -> None:
+        super().__init__(relay.run)
+        self._relay = relay
+        self._most = most
+
+    def deliver(self, process: Process, event: Event) -> None:
+        """Take an event, or give the client up."""
+        if isinstance(event, Message) and len(self._mailbox) >= self._most:
+            self._relay.overflow()
+        else:
+            super().deliver(process, event)
 
 
 class Relay:
@@ -62,9 +88,15 @@ class Relay:
 
     # -- life ------------------------------------------------------------------------
 
-    async def live(self, host: Host, context: Context) -> None:
-        """Be a process of a host until one side leaves."""
-        process = host.node.admit(PythonBody(self._run), host, context=context)
+    async def live(self, host: Host, context: Context, most: int) -> None:
+        """Be a process of a host until one side leaves.
+
+        Args:
+          host: The server's.
+          context: Of the request.
+          most: How many messages may wait for the client.
+        """
+        process = host.node.admit(_Body(self, most), host, context=context)
         try:
             await wait_end(process)
         finally:
@@ -76,7 +108,12 @@ class Relay:
             self.reason = reason
             self._done.set()
 
-    async def _run(self, me: PythonContext) -> None:
+    def overflow(self) -> None:
+        """Give up a client for whom too many messages wait."""
+        log.warning("relay.overflowed", client=str(self._me and self._me.pid))
+        self.finish(None)
+
+    async def run(self, me: PythonContext) -> None:
         self._me = me
         self._began = trio.current_time()
         try:

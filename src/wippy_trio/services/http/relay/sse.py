@@ -89,6 +89,11 @@ class SseRelay(Relay):
         self._exchange.write(event_text(message.topic, data))
         await self._exchange.flush()
 
+    def overflow(self) -> None:
+        """Give up the client, and do not wait for it to take the end."""
+        self._exchange.disconnected = True
+        super().overflow()
+
     def controlled(self) -> None:
         """Have the limits looked at anew."""
         self._moved.set()
