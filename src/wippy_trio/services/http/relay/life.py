@@ -114,6 +114,7 @@ class Relay:
         self.finish(None)
 
     async def run(self, me: PythonContext) -> None:
+        """Be the function of the process."""
         self._me = me
         self._began = trio.current_time()
         try:
