@@ -190,6 +190,9 @@ local vetted, vetted_count = setrawmt({}, { __mode = "k" }), 0
 P.vetted = vetted
 
 function P.forget_vetted()
+  if vetted_count == 0 then
+    return -- asked at every step: the emptied table keeps its size
+  end
   for k in rawnext, vetted do
     vetted[k] = nil
   end

@@ -32,6 +32,9 @@ P.emit = emit
 
 function P.take_out()
   local batch, n = out, outn
+  if n == 0 then
+    return batch, 0
+  end
   out, outn = {}, 0
   return batch, n
 end
