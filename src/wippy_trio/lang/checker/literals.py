@@ -27,6 +27,7 @@ from wippy_trio.lang.types import (
     expand,
     literal,
     members,
+    put,
     widen,
 )
 from wippy_trio.lang.typetext import has_literals, show
@@ -79,9 +80,9 @@ class Literals(Conditions):
             return List(tuple(listed))
         made = Table(named, open=open_ or bool(listed))
         for each in listed:
-            made.put(each)
+            put(made, each)
         if element is not None:
-            made.put(element)
+            put(made, element)
         return made
 
     def settle(self, type_: Type, node: lua.Expression, variable: object) -> Type:
@@ -99,7 +100,7 @@ class Literals(Conditions):
         """Turn known positions into a list that anything may be put into."""
         made = Table({})
         for each in type_.elements:
-            made.put(each)
+            put(made, each)
         return made
 
     # Against a type

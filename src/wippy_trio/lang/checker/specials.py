@@ -27,6 +27,7 @@ from wippy_trio.lang.types import (
     Type,
     expand,
     optional,
+    put,
     union,
 )
 
@@ -167,7 +168,7 @@ class Specials(Calls):
         else:
             type_ = self.spend([value])[0]
             if isinstance(shape, Table):
-                shape.put(type_)
+                put(shape, type_)
         return nothing
 
     def _readonly(self, base: Type, node: lua.Node) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wippy_trio.lang import syntax as lua
+from wippy_trio.lang.checker.arguments import advice
 from wippy_trio.lang.checker.base import Variable
-from wippy_trio.lang.checker.calls import advice
 from wippy_trio.lang.checker.functions import Functions
 from wippy_trio.lang.narrow import keep, without_nil
 from wippy_trio.lang.strings import string_value
@@ -33,6 +33,7 @@ from wippy_trio.lang.types import (
     expand,
     members,
     optional,
+    put,
     widen,
 )
 from wippy_trio.lang.typetext import show
@@ -276,7 +277,7 @@ class Targets(Functions):
         else:
             key = self.value(target.key)
             if widen(key) in (INTEGER, NUMBER):
-                shape.put(self._general(type_))
+                put(shape, self._general(type_))
             else:
                 shape.open = True
             return
