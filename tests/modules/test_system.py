@@ -153,3 +153,39 @@ def test_what_happened_at_the_time_0_has_happened(tmp_path: Path) -> None:
     clock = MockClock(autojump_threshold=0)
     found = run_function(tmp_path, source, modules="system", clock=clock)
     assert found == [True, True]
+
+
+def test_modules_are_listed_and_memory_is_limited(tmp_path: Path) -> None:
+    """Names with classes; limits are given back as they were set (modules-data 20)."""
+    source = """
+    return { main = function()
+      local list = system.modules()
+      local json
+      for _, row in ipairs(list) do
+        if row.name == "json" then json = row end
+      end
+      local first = system.memory.set_limit(512 * 1024 * 1024)
+      local second = system.memory.set_limit(-1)
+      local _, negative = system.memory.set_limit(-2)
+      local _, missing = system.memory.set_limit()
+      system.memory.set_limit(1)
+      local grown = string.rep("x", 1024 * 1024)
+      return { #list > 20, json, first, second, system.memory.get_limit(),
+        negative:message(), missing:message(), #grown }
+    end }
+    """
+    got = run_function(tmp_path, source, modules="system")
+    assert got == [
+        True,
+        {
+            "name": "json",
+            "description": "write, read and validate JSON",
+            "class": ["encoding", "deterministic"],
+        },
+        2**63 - 1,
+        512 * 1024 * 1024,
+        1,
+        "limit must be non-negative or -1",
+        "memory limit value required",
+        1024 * 1024,
+    ]

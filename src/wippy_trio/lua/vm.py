@@ -85,6 +85,9 @@ class VmValue:
         self._vm.post(RELEASE, self._key)
 
 
+MEMORY_RESERVE = 8 << 20
+
+
 class VM:
     """Hold one Lua VM."""
 
@@ -121,6 +124,17 @@ class VM:
     def _apply_limit(self) -> None:
         if self.memory_limit:
             self._runtime.set_max_memory(self.memory_limit)
+
+    def limit_memory(self, size: int) -> None:
+        """Set the limit of the Lua heap, 0 for none.
+
+        It is at least somewhat more than what is in use, for otherwise nothing at all
+        could be allocated, not even what ends the program that is too large.
+        """
+        if size:
+            size = max(size, int(self._runtime.get_memory_used()) + MEMORY_RESERVE)
+        self.memory_limit = size
+        self._runtime.set_max_memory(size)
 
     def post(
         self, op: int, a: Any = None, b: Any = None, c: Any = None, d: Any = None

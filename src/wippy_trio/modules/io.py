@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from wippy_trio.kernel import Process
 from wippy_trio.sdk import (
     InternalError,
     LuaModule,
@@ -22,6 +25,7 @@ MODULE = LuaModule(
     eprint: (...any) -> (boolean?, Error?)
     read: (most: integer?) -> (string?, Error?)
     readline: () -> (string?, Error?)
+    raw: (enable: boolean?) -> (boolean?, Error?)
     flush: () -> (boolean?, Error?)
     args: () -> {string}
     """,
@@ -43,6 +47,10 @@ function F.eprint(...) return eshow(joined("\\t", ...) .. "\\n") end
 return F
 """,
 )
+
+
+_raw: WeakKeyDictionary[Process, list[Callable[[], None]]] = WeakKeyDictionary()
+"""How often a process has asked for raw input, and how to take each end back."""
 
 
 def _terminal() -> Any:
@@ -88,6 +96,20 @@ async def readline() -> bytes:
     """Read a line without its end."""
     line: bytes = await _terminal().read_line()
     return line
+
+
+@MODULE.export
+async def raw(enable: bool | None) -> bool:
+    """Give every key at once, or lines again; counted, and undone with the process."""
+    process = current_process()
+    terminal = _terminal()
+    if enable is not False:
+        await terminal.raw()
+        _raw.setdefault(process, []).append(process.on_end(terminal.cooked))
+    elif held := _raw.get(process):
+        held.pop()()  # the end has nothing to undo any more
+        terminal.cooked()
+    return True
 
 
 @MODULE.export(pair=False)

@@ -20,6 +20,7 @@ from wippy_trio.sdk import (
     check_permission,
     current_process,
     current_runtime,
+    run_in_thread,
     runtime_of,
 )
 
@@ -32,6 +33,7 @@ MODULE = LuaModule(
     classes=("process", "nondeterministic"),
     declares="""
     exit: (code: integer?) -> (boolean?, Error?)
+    modules: () -> ({table}?, Error?)
     memory: table
     gc: table
     runtime: table
@@ -55,8 +57,10 @@ F.memory = P.library("system.memory", {
   allocated = function() return allocated(bytes()) end,
   heap_objects = F._heap_objects,
   get_limit = F._get_limit,
+  set_limit = F._set_limit,
 })
 F._stats, F._allocated, F._heap_objects, F._get_limit = nil, nil, nil, nil
+F._set_limit = nil
 return F
 """,
 )
@@ -88,6 +92,7 @@ class _State:
 
     def __init__(self) -> None:
         self.gc_percent = 100
+        self.memory_limit = 0
         self.max_procs = os.cpu_count() or 1
         self.locks: dict[str, Process] = {}
 
@@ -165,7 +170,32 @@ def memory_limit() -> int:
     """Give the limit of the Lua heap."""
     _gate("system.read", "memory_limit")
     limit: int = current_runtime().engine.vm.memory_limit
-    return limit or NO_LIMIT
+    return _state().memory_limit or limit or NO_LIMIT
+
+
+@MODULE.export(name="_set_limit")
+def set_memory_limit(size: int | None) -> int:
+    """Set the limit of the Lua heap, -1 for none; gives the one before."""
+    _gate("system.control", "memory_limit")
+    if size is None:
+        raise InvalidError("memory limit value required")
+    if size < -1:
+        raise InvalidError("limit must be non-negative or -1")
+    state, vm = _state(), current_runtime().engine.vm
+    before: int = state.memory_limit or vm.memory_limit or NO_LIMIT
+    vm.limit_memory(0 if size in (-1, NO_LIMIT) else max(size, 1))
+    state.memory_limit = NO_LIMIT if size == -1 else size
+    return before
+
+
+@MODULE.export
+async def modules() -> list[dict[str, Any]]:
+    """List the modules with their classes."""
+    _gate("system.read", "modules")
+    rows: list[dict[str, Any]] = await run_in_thread(
+        current_runtime().engine.surroundings.modules
+    )
+    return rows
 
 
 @GC.export

@@ -91,6 +91,27 @@ def load_module(name: str) -> LuaModule:
     return found
 
 
+def module_table() -> list[dict[str, Any]]:
+    """Tell name, purpose and classes of every module that is built."""
+    rows: list[dict[str, Any]] = []
+    for name in sorted({*_own_modules(), *_foreign_modules()}):
+        try:
+            module = load_module(name)
+        except UnavailableError:
+            continue
+        where = _own_modules().get(name) or _foreign_modules()[name].partition(":")[0]
+        text = (sys.modules[where].__doc__ or "").partition("\n")[0]
+        text = text.partition("(")[0].strip().rstrip(".")
+        rows.append(
+            {
+                "name": name,
+                "description": text.partition(": ")[2] or text,
+                "class": list(module.classes),
+            }
+        )
+    return rows
+
+
 def check_installed(name: str) -> None:
     """Refuse a module whose Python packages are not all installed.
 

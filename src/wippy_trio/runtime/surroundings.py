@@ -52,6 +52,10 @@ class EngineSurroundings:
         catalogue.check_installed(name)
         return frozenset(catalogue.load_module(name).classes)
 
+    def modules(self) -> list[dict[str, Any]]:
+        """List the modules; it blocks, for it imports them all."""
+        return catalogue.module_table()
+
     def module(self, name: str) -> ModuleDescription:
         """Describe a module; one that is missing fails here, at use (design 7)."""
         return catalogue.load_module(name).describe()

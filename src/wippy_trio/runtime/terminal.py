@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
-from wippy_trio.errors import InternalError
+from wippy_trio.errors import InternalError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ class Terminal:
         self._buffer = b""
         self._ended = False
         self._lock = trio.Lock()
+        self._raw = 0
+        self._saved: list[Any] | None = None
 
     def write(self, data: bytes) -> None:
         """Write to standard output, and flush it.
@@ -45,6 +48,44 @@ class Terminal:
           InternalError: It could not be written.
         """
         _write(sys.stderr, data, "stderr")
+
+    async def raw(self) -> None:
+        """Give every key at once and show none; output is as before. It is counted.
+
+        Raises:
+          UnavailableError: Standard input is no terminal, or it cannot be had raw.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._raw == 0:
+            refused = UnavailableError(
+                "raw terminal control unavailable", retryable=False
+            )
+            try:
+                import termios  # noqa: PLC0415 - not on every system
+                import tty  # noqa: PLC0415
+            except ImportError:
+                raise refused from None
+            try:
+                self._saved = termios.tcgetattr(0)
+                tty.setraw(0, termios.TCSADRAIN)
+                changed = termios.tcgetattr(0)
+                changed[1] |= termios.OPOST
+                termios.tcsetattr(0, termios.TCSADRAIN, changed)
+            except (OSError, termios.error):
+                raise refused from None
+        self._raw += 1
+
+    def cooked(self) -> None:
+        """Take one request for raw input back; the last one restores the terminal."""
+        if self._raw == 0:
+            return
+        self._raw -= 1
+        if self._raw == 0 and self._saved is not None:
+            import termios  # noqa: PLC0415 - it was there for `raw`
+
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            self._saved = None
 
     async def _fill(self) -> None:
         def read() -> None:
