@@ -51,7 +51,11 @@ version: "1.0"
 namespace: app
 entries:
   - {name: terminal, kind: terminal.host, lifecycle: {auto_start: true}}
-  - {name: main, kind: process.lua, source: file://main.lua, method: main, modules: [io]}
+  - name: main
+    kind: process.lua
+    source: file://main.lua
+    method: main
+    modules: [io]
 """
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from wippy_trio.kernel import Process
 from wippy_trio.sdk import (
     InternalError,
     LuaModule,
@@ -15,6 +13,11 @@ from wippy_trio.sdk import (
     current_process,
     current_runtime,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wippy_trio.kernel import Process
 
 MODULE = LuaModule(
     "io",
