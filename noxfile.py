@@ -218,14 +218,14 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def examples(session: nox.Session) -> None:
     """Run every example as its README says, and compare what it prints."""
-    session.install("-e.")
+    session.install("-e.[sqlite]")
     session.run("python", "examples/run.py", "--quiet", *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def demo(session: nox.Session) -> None:
     """Show the examples at work: ``-- 01-hello`` for one of them."""
-    session.install("-e.", silent=True)
+    session.install("-e.[sqlite]", silent=True)
     session.run("python", "examples/run.py", *session.posargs)
 
 

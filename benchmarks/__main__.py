@@ -13,6 +13,7 @@ BENCHMARKS = {
     "lang": "the speed of the translator",
     "memory": "idle processes",
     "messages": "messages, channels, calls",
+    "sql": "queries on three databases",
     "startup": "the command line",
     "timers": "a hundred thousand sleeping timers",
     "types": "checks by type values",

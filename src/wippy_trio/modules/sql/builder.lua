@@ -19,9 +19,9 @@ local function refuse(text)
   native_error(P.error_new("sql builder: " .. text, INVALID, false), 0)
 end
 
--- A mistake of the program, raised at its line.
+-- A mistake of the program, raised at its line: `level` calls above the one that finds it.
 local function misuse(level, text, ...)
-  native_error(format(text, ...), level + 1)
+  native_error(format(text, ...), level + 2)
 end
 
 local classes = {} -- metatable -> function that writes the parts
@@ -179,13 +179,13 @@ local function whole(v, name)
   return n < 0 and 0 or n
 end
 
-local function text(v, i, name)
+local function text(v, i, name, level)
   if rawtype(v) == "string" then
     return v
   elseif rawtype(v) == "number" then
     return P.tostring(v)
   end
-  misuse(2, "bad argument #%d to '%s' (string expected, got %s)", i, name,
+  misuse(level or 2, "bad argument #%d to '%s' (string expected, got %s)", i, name,
     v == nil and "no value" or P.type(v))
 end
 
@@ -251,7 +251,7 @@ local function and_one(list, item)
 end
 
 local function piece(sql, name, ...)
-  return { sql = text(sql, 1, name), args = { ... }, count = select("#", ...) }
+  return { sql = text(sql, 1, name, 3), args = { ... }, count = select("#", ...) }
 end
 
 local function put_piece(out, part)

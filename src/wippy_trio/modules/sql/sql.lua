@@ -397,7 +397,7 @@ function writing.run_with(self, target)
     end
   else
     native_error("bad argument #1 to 'run_with' (sql.DB or sql.Transaction expected, got "
-      .. (target == nil and "no value" or P.type(target)) .. ")", 3)
+      .. (target == nil and "no value" or P.type(target)) .. ")", 2)
   end
   local sql, args, count = writing.render(self, dialect)
   if not sql then
