@@ -2,108 +2,166 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from wippy_trio.cli.project import add_project_arguments, load
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from wippy_trio.lang import Diagnostic
     from wippy_trio.lang.program import Program
     from wippy_trio.loading import Project
     from wippy_trio.registry import Entry
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Finding", "add_arguments", "findings_of", "run"]
 
 CHECKED = frozenset({"function.lua", "library.lua", "process.lua", "workflow.lua"})
 ALWAYS = frozenset(
     {"process", "channel", "payload", "errors", "os", "table", "math", "string"}
     | {"coroutine", "package"}
 )
+LEVELS = ("error", "warning", "hint")
+ALIASES = {"E0001": {"E0001", "E0000"}}
+"""Codes that the documentation of the reference names otherwise (types 3.8)."""
+
+
+class Finding(NamedTuple):
+    """One diagnostic and the entry, or the file, that it is about."""
+
+    owner: str
+    diagnostic: Diagnostic
+    line: str | None
+    """The text of its line, if the source is at hand."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
+    parser.add_argument(
+        "--level",
+        "-l",
+        choices=LEVELS,
+        default="hint",
+        help="the least severity that is shown",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--sarif", action="store_true", help="as SARIF 2.1.0")
     parser.add_argument("--rules", action="store_true", help="style rules too")
-    parser.add_argument("--ns", action="append", default=[], help="only there")
+    parser.add_argument(
+        "--ns", action="append", default=[], help="only there; app.* is all below app"
+    )
     parser.add_argument("--code", action="append", default=[], help="only those")
+    parser.add_argument(
+        "--limit", type=_count, default=0, metavar="N", help="show no more than these"
+    )
+    parser.add_argument("--summary", action="store_true", help="show numbers only")
+    parser.add_argument("--no-color", action="store_true", help="no colours")
+    parser.add_argument(
+        "--cache-reset", action="store_true", help="check everything anew"
+    )
     add_project_arguments(parser)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 def run(options: argparse.Namespace) -> int:
     """Check every Lua entry; 1 if an error was found."""
-    from wippy_trio.cli.checking import program_of  # noqa: PLC0415 - start-up cost
-    from wippy_trio.lang import render  # noqa: PLC0415 - start-up cost
+    from wippy_trio.cli.lint_report import Report  # noqa: PLC0415 - start-up cost
 
     project = load(options)
-    program = program_of(project)
-    rows: list[dict[str, Any]] = []
-    blocks: list[str] = []
-    checked = 0
-    for failure in project.failures:
-        rows.append(_row(failure.file, "P0001", "error", str(failure.error), 0, 0))
-        blocks.append(f"error: {failure.error}\n --> {failure.file}")
-    for id_, entry in sorted(project.entries.items()):
-        if entry.kind not in CHECKED or not _selected(entry.ns, options.ns):
-            continue
-        checked += 1
-        source = entry.data.get("source") if isinstance(entry.data, dict) else None
-        if not isinstance(source, str):
-            continue
-        lines = source.split("\n")
-        for found in _findings(entry, source, project, program, rules=options.rules):
-            if options.code and found.code not in options.code:
-                continue
-            severity = str(found.severity)
-            rows.append(
-                _row(id_, found.code, severity, found.message, found.line, found.column)
-            )
-            line = lines[found.line - 1] if 0 < found.line <= len(lines) else None
-            blocks.append(render(found, id_, line))
-    errors = sum(row["severity"] == "error" for row in rows)
-    warnings = sum(row["severity"] == "warning" for row in rows)
-    hints = len(rows) - errors - warnings
-    out = sys.stdout.write
+    chosen = [
+        entry
+        for _, entry in sorted(project.entries.items())
+        if entry.kind in CHECKED and _selected(entry.ns, options.ns)
+    ]
+    least = LEVELS.index(options.level)
+    codes = _codes(options.code)
+    shown = [
+        finding
+        for finding in _all_findings(project, chosen, options)
+        if LEVELS.index(finding.diagnostic.severity) <= least
+        and (not codes or finding.diagnostic.code in codes)
+    ]
+    report = Report(shown, len(chosen), limit=options.limit)
     if options.json:
-        report = {
-            "diagnostics": rows,
-            "total_entries": checked,
-            "error_count": errors,
-            "warning_count": warnings,
-            "hint_count": hints,
-        }
-        out(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    elif not rows:
-        out(f"No issues found\nChecked {checked} entries\n")
+        text = report.json()
+    elif options.sarif:
+        text = report.sarif(project)
+    elif options.summary:
+        text = report.summary()
     else:
-        out("\n\n".join(blocks) + "\n\n")
-        out(f"Checked {checked} entries: {errors} errors, {warnings} warnings\n")
-    if errors:
-        sys.stderr.write(f"Error: lint failed: {errors} errors, {warnings} warnings\n")
-    return 1 if errors else 0
+        text = report.text(colour=not options.no_color and _colourful())
+    sys.stdout.write(text)
+    if report.errors:
+        sys.stderr.write(
+            f"Error: lint failed: {report.errors} errors, {report.warnings} warnings\n"
+        )
+    return 1 if report.errors else 0
 
 
-def _row(
-    entry: str, code: str, severity: str, message: str, line: int, column: int
-) -> dict[str, Any]:
-    return {
-        "entry_id": entry,
-        "code": code,
-        "severity": severity,
-        "message": message,
-        "line": line,
-        "column": column,
-    }
+def _colourful() -> bool:
+    import os  # noqa: PLC0415
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _findings(
-    entry: Entry, source: str, project: Project, program: Program, *, rules: bool
-) -> list[Any]:
+def _codes(given: list[str]) -> set[str]:
+    codes: set[str] = set()
+    for text in given:
+        for code in text.split(","):
+            name = code.strip().upper()
+            codes |= ALIASES.get(name, {name})
+    return codes
+
+
+def _all_findings(
+    project: Project, chosen: list[Entry], options: argparse.Namespace
+) -> Iterator[Finding]:
+    """Yield what is wrong with the definition files, then with the sources."""
+    from wippy_trio.lang import Diagnostic  # noqa: PLC0415 - start-up cost
+
+    for failure in project.failures:
+        diagnostic = Diagnostic("P0001", "error", str(failure.error), 0, 0, (0, 0))
+        yield Finding(failure.file, diagnostic, None)
+    from wippy_trio.cli.lint_cache import open_cache  # noqa: PLC0415
+
+    cache = open_cache(project, rules=options.rules, reset=options.cache_reset)
+    program: Program | None = None
+    for entry in chosen:
+        found = cache.get(entry.id)
+        if found is None:
+            if program is None:
+                from wippy_trio.cli.checking import program_of  # noqa: PLC0415
+
+                program = program_of(project)
+            found = findings_of(entry, project, program, rules=options.rules)
+            cache.put(entry.id, found)
+        if not found:
+            continue
+        lines = str(entry.data["source"]).split("\n")
+        for diagnostic in found:
+            number = diagnostic.line
+            inside = 0 < number <= len(lines)
+            yield Finding(entry.id, diagnostic, lines[number - 1] if inside else None)
+    cache.close()
+
+
+def findings_of(
+    entry: Entry, project: Project, program: Program, *, rules: bool
+) -> list[Diagnostic]:
+    """Check one entry: syntax, style, ``require``, types; in order of place."""
     from wippy_trio.lang import lint_chunk  # noqa: PLC0415 - start-up cost
 
+    source = entry.data.get("source") if isinstance(entry.data, dict) else None
+    if not isinstance(source, str):
+        return []
     found = lint_chunk(
         source.encode("utf-8", "surrogateescape"),
         entry.id,
