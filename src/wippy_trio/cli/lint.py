@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from wippy_trio.cli.lint_report import Finding, Report
 from wippy_trio.cli.project import add_project_arguments, load
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wippy_trio.loading import Project
     from wippy_trio.registry import Entry
 
-__all__ = ["Finding", "add_arguments", "findings_of", "run"]
+__all__ = ["add_arguments", "findings_of", "run"]
 
 CHECKED = frozenset({"function.lua", "library.lua", "process.lua", "workflow.lua"})
 ALWAYS = frozenset(
@@ -26,15 +27,6 @@ ALWAYS = frozenset(
 LEVELS = ("error", "warning", "hint")
 ALIASES = {"E0001": {"E0001", "E0000"}}
 """Codes that the documentation of the reference names otherwise (types 3.8)."""
-
-
-class Finding(NamedTuple):
-    """One diagnostic and the entry, or the file, that it is about."""
-
-    owner: str
-    diagnostic: Diagnostic
-    line: str | None
-    """The text of its line, if the source is at hand."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,8 +65,6 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Check every Lua entry; 1 if an error was found."""
-    from wippy_trio.cli.lint_report import Report  # noqa: PLC0415 - start-up cost
-
     project = load(options)
     chosen = [
         entry

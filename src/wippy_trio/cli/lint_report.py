@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wippy_trio._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wippy_trio.cli.lint import Finding
+    from wippy_trio.lang import Diagnostic
     from wippy_trio.loading import Project
 
-__all__ = ["Report"]
+__all__ = ["Finding", "Report"]
 
 COLOURS = {"error": "31", "warning": "33", "hint": "36"}
 SARIF_LEVELS = {"error": "error", "warning": "warning", "hint": "note"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+class Finding(NamedTuple):
+    """One diagnostic and the entry, or the file, that it is about."""
+
+    owner: str
+    diagnostic: Diagnostic
+    line: str | None
+    """The text of its line, if the source is at hand."""
 
 
 class Report:
