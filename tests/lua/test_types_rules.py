@@ -642,3 +642,38 @@ return function(v) return string(v) .. tostring(integer:is(3)) end"""
 
         monkeypatch.setattr(made.engine.types, "describe", refuse)
         assert await made.value("main", "a") == "a3"
+
+
+async def test_a_type_goes_to_another_vm_and_is_the_same_there() -> None:
+    """Between VMs a type travels as its description; there it is the same key."""
+    library = """
+type Item = {id: integer @min(1), next: Item?}
+type Page<T> = {items: {T}}
+"""
+    programs = {
+        "main": library
+        + """
+return function()
+  local away = process.spawn("app:away", "app:apart", process.pid())
+  process.send(away, "types", {item = Item, page = Page(Item), [Item] = "key"})
+  local got = process.inbox():receive():payload():data()
+  return tostring(got.ok) .. " " .. tostring(rawequal(got.item, Item)) .. " " .. got.why
+end""",
+        "away": library
+        + """
+return function(to)
+  local got = process.inbox():receive():payload():data()
+  local _, err = got.page:is({items = {{id = 1, next = {id = 0}}}})
+  process.send(to, "back", {
+    ok = rawequal(got.item, Item) and got.page == Page(Item) and got[Item] == "key",
+    item = got.item, why = tostring(err),
+  })
+end""",
+    }
+    async with bench(programs) as made, trio.open_nursery() as nursery:
+        made.isolated["app:apart"] = 0
+        await nursery.start(made.node.host("app:apart").run)
+        assert await made.value("main") == (
+            "true true items[1].next.id: value below minimum"
+        )  # types 2.11
+        nursery.cancel_scope.cancel()

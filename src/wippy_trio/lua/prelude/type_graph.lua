@@ -480,7 +480,7 @@ local function read_only(node)
   for k, v in raw.next, h do
     copy[k] = copy[k] or v
   end
-  copy.head, copy.ok, copy.handle, copy.weight = nil, nil, nil, nil
+  copy.head, copy.ok, copy.handle, copy.weight, copy.fingerprint = nil, nil, nil, nil, nil
   return copy
 end
 

@@ -4,7 +4,7 @@
 
 local P = ...
 local raw = P.raw
-local rawtype, math_type = raw.type, raw.math.type
+local rawtype, math_type, byte = raw.type, raw.math.type, raw.string.byte
 
 local G = P.type_graph
 local SHAPES, head, fields_of = G.SHAPES, G.head, G.fields_of
@@ -28,7 +28,7 @@ local function same_plain(a, b)
   return a == b and math_type(a) == math_type(b)
 end
 
--- Whether two nodes are written alike: names, order and all. Each pair is looked at once.
+-- Whether two nodes are written alike: names, order and all; and how many pairs it took.
 function G.identical(a, b)
   local seen, left, right, n = {}, { a }, { b }, 1
   local work = 0
@@ -45,17 +45,17 @@ function G.identical(a, b)
       work = work + 1
       local tag = x.tag
       if tag ~= y.tag or work > 20000 then
-        return false
+        return false, work
       end
       local shape = SHAPES[tag]
       for i = 1, #shape.plain do
         local name = shape.plain[i]
         if not SKIPPED[name] and not same_plain(x[name], y[name]) then
-          return false
+          return false, work
         end
       end
       if tag == "v" and not (seen.params and seen.params[x] == y) then
-        return false
+        return false, work
       end
       for i = 1, #shape.one do
         local c, d = x[shape.one[i]], y[shape.one[i]]
@@ -63,14 +63,14 @@ function G.identical(a, b)
           n = n + 1
           left[n], right[n] = c, d
         elseif c ~= d then
-          return false
+          return false, work
         end
       end
       for i = 1, #shape.many do
         local c, d = x[shape.many[i]], y[shape.many[i]]
         if c and d then
           if #c ~= #d then
-            return false
+            return false, work
           end
           for j = 1, #c do
             if tag == "g" then
@@ -81,13 +81,53 @@ function G.identical(a, b)
             left[n], right[n] = c[j], d[j]
           end
         elseif c ~= d then
-          return false
+          return false, work
         end
       end
     end
   end
-  return true
+  return true, work
 end
+
+-- A number that alike nodes share, made of those of its parts and kept; names end it. Texts
+-- are cut where they get deep: this tells deep types apart all the same.
+local function fingerprint(node)
+  local known = node.fingerprint
+  if known then
+    return known
+  end
+  local tag = node.tag
+  local sum = byte(tag)
+  local function add(n)
+    sum = (sum * 31 + n) % 0x7fffffff
+  end
+  local name = node.name or node.value
+  if rawtype(name) == "string" then
+    add(#name)
+    add(byte(name, -1) or 0)
+  elseif math_type(name) == "integer" then
+    add(name)
+  end
+  local shape = SHAPES[tag]
+  if tag ~= "=" and tag ~= "v" then
+    for k = 1, #shape.one do
+      local child = node[shape.one[k]]
+      if child then
+        add(fingerprint(child))
+      end
+    end
+    for k = 1, #shape.many do
+      local list = node[shape.many[k]] or {}
+      add(#list)
+      for j = 1, #list do
+        add(fingerprint(list[j]))
+      end
+    end
+  end
+  node.fingerprint = sum
+  return sum
+end
+G.fingerprint = fingerprint
 
 -- A relation of heads that holds unless a rule says no; recursion is assumed to hold, and
 -- what was found on such an assumption is forgotten when the assumption fails.

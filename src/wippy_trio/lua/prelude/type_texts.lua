@@ -193,6 +193,10 @@ local WRITERS = {
     put(out, node.name)
   end,
   x = function(out, node, depth)
+    if depth == MAX_DEPTH then
+      put(out, "...")
+      return
+    end
     write(out, node.generic, depth + 1)
     write_named(out, "", node.members, depth)
   end,

@@ -60,9 +60,10 @@ local function name_of(node)
   return nil
 end
 
--- The text of what a name stands for: types told apart by it need no comparison.
+-- Types told apart by this need no comparison.
 local function spelling(node)
-  return (name_of(node) or "") .. "\0" .. text(G.target(node))
+  local target = G.target(node)
+  return (name_of(node) or "") .. "\0" .. G.fingerprint(target) .. "\0" .. text(target)
 end
 
 -- The value of a node.
@@ -81,17 +82,20 @@ local function value_of(node)
     interned[key] = list
     interned_count = interned_count + 1
   end
-  local last = 0
+  local last, work = 0, 0
   for i, other in raw.next, list do
-    if G.identical(other[NODE], node) then
+    local same, pairs_seen = G.identical(other[NODE], node)
+    if same then
       node.handle = other
       return other
     end
     last = i > last and i or last
+    work = work + pairs_seen
   end
   made = setrawmt({ [NODE] = node }, TYPE)
   list[last + 1] = made
   node.handle = made
+  P.charge(100 + work)
   return made
 end
 
