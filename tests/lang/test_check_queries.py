@@ -78,6 +78,17 @@ def test_undefined_names_are_told_to_those_who_ask() -> None:
         assert {each.code for each in checked.findings} <= {"E0001"}
 
 
+def test_an_import_may_hide_a_built_in_name() -> None:
+    """It replaces the global in the whole state (core MOD-2)."""
+    units = {
+        "app:a": Unit("app:a", b"return assert.equal(1, 2)", {"assert": "app:b"}),
+        "app:b": Unit("app:b", b"return {equal = function(a, b) end}", {}),
+    }
+    checked = Program(units.get, lambda name: None).check("app:a")
+    assert checked is not None
+    assert checked.findings == []
+
+
 def test_a_program_checks_each_unit_once() -> None:
     """What was found is kept; a unit without a source has no answer."""
     units = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,18 @@ def _file(name: str) -> Path | None:
     for file in (MODULES / f"{name}.py", MODULES / name / "__init__.py"):
         if file.is_file():
             return file
-    wanted = re.compile(rf'LuaModule\(\s*"{re.escape(name)}"')
-    for file in sorted([*MODULES.glob("*.py"), *MODULES.glob("*/__init__.py")]):
-        if wanted.search(file.read_text(encoding="utf-8")):
-            return file
-    return None
+    return _other_files().get(name)
+
+
+@cache
+def _other_files() -> dict[str, Path]:
+    """Find the modules whose file does not have their name."""
+    made = re.compile(r'LuaModule\(\s*"(\w+)"')
+    return {
+        match: file
+        for file in sorted([*MODULES.glob("*.py"), *MODULES.glob("*/__init__.py")])
+        for match in made.findall(file.read_text(encoding="utf-8"))
+    }
 
 
 def _is_module(call: ast.Call, name: str) -> bool:

@@ -22,7 +22,7 @@ from wippy_trio.lang.types import DYNAMIC
 from wippy_trio.lang.typetext import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from wippy_trio.lang.bind import Bindings, Symbol
     from wippy_trio.lang.parser import Chunk
@@ -114,6 +114,7 @@ def check_chunk(
     chunk: Chunk,
     *,
     modules: Callable[[str], Module | None] = _nothing,
+    imports: Container[str] = (),
     keep: bool = False,
     undefined: bool = False,
 ) -> Checked:
@@ -123,6 +124,7 @@ def check_chunk(
       chunk: The source.
       modules: Finds what ``require`` gives for a name: the interface of a library or of
         a host module; None where nothing is known.
+      imports: The aliases of imported libraries, which hide built-in names.
       keep: Whether the type of each expression is wanted afterwards.
       undefined: Whether names that nothing defines are reported.
 
@@ -132,7 +134,7 @@ def check_chunk(
 
     def work() -> Checked:
         bindings = bind_chunk(chunk)
-        checker = Checker(chunk, bindings, library(), modules, keep=keep)
+        checker = Checker(chunk, bindings, library(), modules, imports, keep=keep)
         checker.run()
         if undefined:
             checker.undefined()

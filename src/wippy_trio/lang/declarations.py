@@ -270,15 +270,19 @@ def _is_handle(shape: Record) -> bool:
     )
 
 
+def _plain(type_: Type) -> Type:
+    """Return a type without nil, if one member is left."""
+    rest = [each for each in members(type_) if each not in NILS]
+    return rest[0] if len(rest) == 1 else type_
+
+
 def _hosted_method(method: Type) -> Type:
     if not isinstance(method, Function):
         return method
     results = method.results
     linked = len(results) == 2 and _fails(results[1])
-    if linked:
-        rest = [each for each in members(results[0]) if each not in NILS]
-        if len(rest) == 1:
-            results = (rest[0], results[1])
+    if len(results) > 1 and _fails(results[-1]):
+        results = (*map(_plain, results[:-1]), results[-1])
     special = method.special or "host"
     return Function(
         method.parameters,

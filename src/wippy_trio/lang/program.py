@@ -115,6 +115,7 @@ class Program:
         checked = check_chunk(
             chunk,
             modules=lambda name: self._module(unit, name),
+            imports=unit.imports,
             keep=keep,
             undefined=self._undefined,
         )

@@ -136,6 +136,8 @@ class Access(Base):
         else:
             found = self.lookup(base, name)
         if found is None:
+            if self.facts and self.path(node) in self.facts:
+                return DYNAMIC  # a test has found it there
             return self._missing(base, name, node, name_start, test=test)
         if self.facts:
             key = self.path(node)
@@ -264,6 +266,9 @@ class Access(Base):
         shape = expand(base)
         if isinstance(shape, Union) and test:
             return self._tested_field(shape, name)
+        text = shape is STRING or (isinstance(shape, Literal) and shape.base is STRING)
+        if test and (text or isinstance(shape, Table)):
+            return SOFT_NIL
         if isinstance(shape, Map):
             message = f"cannot index type {show(base)}"
             self.error("E0000", message, node.base)

@@ -200,6 +200,8 @@ class Arguments(Literals):
             wanted = self._wanted(function, len(types) + offset)
             if wanted is not None and generic is not None:
                 generic.propose(wanted, each)
+            elif given.linked and len(types) == at + 1:
+                pass  # ``f(g())`` with the error of ``g`` behind its value: an idiom
             elif wanted is not None and not self.fits(each, wanted):
                 if len(types) == at or each not in NILS:
                     self._mismatch(function, node, len(types), wanted, each)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wippy_trio.lang import syntax as lua
+from wippy_trio.lang.checker.calls import ANYTHING
 from wippy_trio.lang.checker.functions import Context
 from wippy_trio.lang.checker.statements import Statements
 from wippy_trio.lang.checker.survey import Survey
@@ -34,7 +35,7 @@ from wippy_trio.lang.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from wippy_trio.lang.bind import Bindings
     from wippy_trio.lang.checker.base import Results
@@ -66,10 +67,18 @@ class Checker(Statements):
       bindings: Its variables.
       library: What every chunk knows.
       modules: Finds the module of a name; None if nothing is known of it.
+      imports: The aliases of imported libraries.
       keep: Whether the type of each node is wanted afterwards.
     """
 
-    __slots__ = ("_library", "_modules", "_requires", "exported", "required")
+    __slots__ = (
+        "_imports",
+        "_library",
+        "_modules",
+        "_requires",
+        "exported",
+        "required",
+    )
 
     def __init__(
         self,
@@ -77,12 +86,14 @@ class Checker(Statements):
         bindings: Bindings,
         library: Library,
         modules: Callable[[str], Module | None],
+        imports: Container[str],
         *,
         keep: bool,
     ) -> None:
         super().__init__(chunk, bindings, Survey(chunk, bindings), keep=keep)
         self._library = library
         self._modules = modules
+        self._imports = imports
         self._requires: list[str] | None = None
         self.required: dict[str, str] = {}
         self.string_library = library.strings
@@ -196,6 +207,9 @@ class Checker(Statements):
         if survey.wild:
             return DYNAMIC
         variable = self.globals.get(name)
+        if name in self._imports:
+            imported = self._modules(name)  # hides a built-in name (core MOD-2)
+            return DYNAMIC if imported is None else imported.value
         if name in survey.replaced:
             if variable is None or name in survey.replaced_twice:
                 return DYNAMIC
@@ -248,6 +262,21 @@ class Checker(Statements):
                 wanted = TypeValue(_CALLABLE_LIBRARIES[name])
                 return self._call_type(wanted, node.arguments)
         return super().call(node, expected)
+
+    def method_call(
+        self, node: lua.MethodCall, expected: Type | None = None
+    ) -> Results:
+        """Check a method call; ``error:is(x)`` asks the type of that name."""
+        base = node.base
+        if (
+            isinstance(base, lua.Name)
+            and base.name == "error"
+            and node.name in self.type_methods
+            and self.uses.get(base.start) is None
+        ):
+            self.spend(node.arguments)
+            return ANYTHING
+        return super().method_call(node, expected)
 
     def _is_library(self, name: str) -> bool:
         return name not in self.survey.replaced and not self.survey.wild
