@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import resources
 
 from wippy_trio.modules.sql.contract import Database
+from wippy_trio.modules.sql.declarations import DECLARES
 from wippy_trio.modules.sql.handles import DB, Statement, Transaction
 from wippy_trio.sdk import (
     InvalidError,
@@ -43,9 +44,7 @@ MODULE = LuaModule(
     "sql",
     classes=("storage", "io", "nondeterministic"),
     source=(resources.files(__name__) / "sql.lua").read_bytes(),
-    declares="""
-    get: (id: string) -> (DB?, Error?)
-    """,
+    declares=DECLARES,
 )
 MODULE.constant("type", TYPES)
 MODULE.constant("isolation", ISOLATION)
