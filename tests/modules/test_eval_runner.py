@@ -158,7 +158,7 @@ def test_programs_are_checked_without_running(tmp_path: Path) -> None:
     ],
 )
 def test_evaluation_needs_permissions(tmp_path: Path, call: str, action: str) -> None:
-    """A strict runtime refuses (EVAL-14)."""
+    """A strict runtime refuses (EVAL-14, core PERM-13)."""
     (tmp_path / ".wippy.yaml").write_text(
         'version: "1.0"\nsecurity: {strict_mode: true}\n'
     )
