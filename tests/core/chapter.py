@@ -8,6 +8,7 @@ application and in virtual time; `Chapter.hold` then tells how one check ended.
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ namespace: app
 entries:
   - name: processes
     kind: process.host
+    host: {{{host}}}
     lifecycle: {{auto_start: true}}
   - name: harness
     kind: library.lua
@@ -77,6 +79,23 @@ class Chapter:
         self.modules = modules
         self.entries = entries
         self.files = dict(files or {})
+        self.host = ""
+        self.lua = "5.4"
+
+    def variant(self, *, host: str = "", lua: str = "5.4") -> Chapter:
+        """Give the same chapter for a host with options, or another Lua."""
+        other = copy.copy(self)
+        other.__dict__.pop("_endings", None)
+        other.host, other.lua = host, lua
+        return other
+
+    def failures(self) -> dict[str, str]:
+        """Tell which checks fail, and why."""
+        return {
+            name: "did not end" if ended is None else str(ended.error)
+            for name, ended in self._endings.items()
+            if ended is None or ended.error is not None
+        }
 
     def hold(self, name: str) -> None:
         """Fail with what the check said, if it failed."""
@@ -95,7 +114,7 @@ class Chapter:
 
     def _write(self, src: Path) -> None:
         src.mkdir()
-        index = INDEX.format(modules=self.modules) + self.entries
+        index = INDEX.format(modules=self.modules, host=self.host) + self.entries
         (src / "_index.yaml").write_text(index, "utf-8")
         (src / "harness.lua").write_text((HERE / "harness.lua").read_text("utf-8"))
         (src / "chapter.lua").write_text(self.text + "\nreturn { main = main }\n")
@@ -105,7 +124,8 @@ class Chapter:
 
     async def _run(self, folder: Path) -> dict[str, Exit | None]:
         endings: dict[str, Exit | None] = {}
-        async with running(RunningRuntime(load_project(folder))) as runtime:
+        made = RunningRuntime(load_project(folder), lua_version=self.lua)
+        async with running(made) as runtime:
             for name in self.names:
                 endings[name] = await self._check(runtime, name)
         return endings
