@@ -1,4 +1,4 @@
-"""The chapters again: other Luas, channels of the kernel, processes in VMs of their own.
+"""The chapters again: other Luas, kernel channels, processes in VMs of their own.
 
 What differs is named here, each with its reason; everything else must be the same.
 """
