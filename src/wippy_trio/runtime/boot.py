@@ -109,6 +109,7 @@ class RunningRuntime:
         self.security = self.policies
         self.env = Environment(self)
         self.metrics = Metrics()
+        self.metrics_port: int | None = None  # of the server for Prometheus
         self.supervisor = ServiceSupervisor(seed=seed)
         self._handlers: dict[type[EntryKind], EntryKind] = {}
         self.live = LiveRegistry(
@@ -171,7 +172,18 @@ class RunningRuntime:
                 "entry loading failed", error=str(error), details=error.details
             )
             raise
+        await self._serve_metrics(nursery)
         log.info("runtime ready")
+
+    async def _serve_metrics(self, nursery: trio.Nursery) -> None:
+        """Serve the metrics to Prometheus, if that is wanted (apps 9.2)."""
+        address = self.config.text("prometheus.address")
+        if not self.config.flag("prometheus.enabled") or not address:
+            return
+        from wippy_trio.runtime.metrics import BUCKETS  # noqa: PLC0415 - start-up cost
+        from wippy_trio.services.prometheus import serve_metrics  # noqa: PLC0415
+
+        self.metrics_port = await nursery.start(serve_metrics, self, address, BUCKETS)
 
     async def stop(self) -> None:
         """Stop services in reverse order, then the hosts (apps 1.12.8)."""
