@@ -86,3 +86,10 @@ def test_a_changed_request_never_breaks_the_parser(
     for found in parser.ready:
         assert found.target[:1] in (b"/", b"*")
         assert sum(1 for name, _ in found.fields if name == b"host") <= 1
+
+
+def test_very_many_upgrades_at_once() -> None:
+    """They nest nothing."""
+    fault, requests = seen([REQUESTS[5] * 2000])
+    assert fault is None
+    assert len(requests) == 2000

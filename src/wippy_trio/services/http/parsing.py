@@ -116,26 +116,34 @@ class Parser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes; what they make is in `ready` and `fault` afterwards."""
-        if self.fault is not None:
-            return
+        rest: bytes | None = data
+        while rest is not None and self.fault is None:
+            rest = self._feed(rest)
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """Take bytes up to an upgrade; give what follows that, if it is HTTP."""
         before = self._open.body_size if self._open is not None else 0
         opened = self._open
+        upgraded_at = -1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
-            return
+            upgraded_at = upgrade.args[0]
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if isinstance(cause, Refused):
                 self.fault = cause.status, cause.reason
             else:
                 raise
-            return
+            return None
         except httptools.HttpParserError as error:
             self._failed(str(error))
-            return
+            return None
+        if upgraded_at >= 0:
+            # Out here: what the rest raises must not have the upgrade as its context.
+            return self._upgraded(data[upgraded_at:])
         self._count(data, opened, before)
+        return None
 
     def _failed(self, reason: str) -> None:
         if reason.startswith("Data after") and self._open is None:
@@ -169,11 +177,12 @@ class Parser:
         else:
             self._tail = 0
 
-    def _upgraded(self, rest: bytes) -> None:
+    def _upgraded(self, rest: bytes) -> bytes | None:
+        """Decide what follows a request to upgrade: give it back if it is HTTP."""
         request = self.ready[-1]
         if request.upgrade:
             self.upgraded = rest
-            return
+            return None
         # Not an upgrade that we know: an ordinary request (RFC 9110 7.8). httptools has
         # skipped its body; to take that for the next request would let whoever writes
         # the body write requests. A parser that was told the framing reads on.
@@ -187,8 +196,7 @@ class Parser:
                 else b"Content-Length: %d" % request.length
             )
             self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
-        if rest:
-            self.feed(rest)
+        return rest or None
 
     # -- callbacks of httptools --------------------------------------------------------
 
