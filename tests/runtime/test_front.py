@@ -12,7 +12,7 @@ import trio.testing
 
 import wippy_trio
 from wippy_trio.errors import InternalError, InvalidError, NotFoundError
-from wippy_trio.kernel import LinkDown, Pid, PythonContext
+from wippy_trio.kernel import Channel, LinkDown, Pid, PythonContext
 from wippy_trio.runtime.front import (
     OpenRuntime,
     RuntimeExitedError,
@@ -98,6 +98,33 @@ async def test_block_talks_to_a_lua_process(folder: Path) -> None:
         assert (message.topic, message.sender) == ("echo", echo)
         assert message.open() == ({"n": 1},)
         assert (await runtime.wait(echo)).unwrap() == "echoed"
+
+
+async def test_block_and_a_lua_process_share_a_channel(folder: Path) -> None:
+    """The channel closes with the block that passed it on."""
+    work = """
+    local function fail(work)
+      while true do
+        local job, ok = work.jobs:receive()
+        if not ok then return "no more" end
+        work.done:send(job.n + 1)
+      end
+    end
+    return { fail = fail }
+    """
+    index = (folder / "src/_index.yaml").read_text()
+    index = index.replace("file://main.lua, method: fail", "file://f.lua, method: fail")
+    (folder / "src/_index.yaml").write_text(index)
+    (folder / "src/f.lua").write_text(work)
+    jobs, done = Channel[Any](0), Channel[Any](1)
+    async with wippy_trio.open_runtime(folder) as runtime:
+        args = [{"jobs": jobs, "done": done}]
+        await runtime.spawn("app:fail", host="app:processes", args=args)
+        for n in range(3):
+            await jobs.send({"n": n})
+            assert await done.receive() == (n + 1, True)
+    assert jobs.closed
+    assert done.closed
 
 
 async def test_coroutine_function_is_a_process(folder: Path) -> None:

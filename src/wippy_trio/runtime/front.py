@@ -11,6 +11,7 @@ import trio
 
 from wippy_trio.errors import Error, NotFoundError, UnavailableError
 from wippy_trio.kernel import (
+    Channel,
     Exit,
     Host,
     Pid,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from wippy_trio.kernel import Channel, Process
+    from wippy_trio.kernel import Process
 
 __all__ = [
     "OpenRuntime",
@@ -113,6 +114,7 @@ class OpenRuntime:
         Raises:
           Error: Of the function, by kind; `NotFoundError` if there is none.
         """
+        self._pass(args)
         return await self._runtime.call(id, *args)
 
     def asgi(self, service: str) -> Callable[..., Awaitable[None]]:
@@ -126,6 +128,16 @@ class OpenRuntime:
         """
         site: Callable[..., Awaitable[None]] = self._runtime.resources.get(service)
         return site
+
+    def _pass(self, value: Any) -> None:
+        """Note that the block passes on the channels in a value: they end with it."""
+        if isinstance(value, Channel):
+            value.passed(self._runtime.node.find(self._me.pid))
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self._pass(item)
+        elif isinstance(value, dict):
+            self._pass(list(value.values()))
 
     @overload
     async def spawn(
@@ -179,10 +191,12 @@ class OpenRuntime:
         if isinstance(target, str):
             if host is None:
                 raise NotFoundError(f"spawn {target}: wanted host=, got none")
+            self._pass(list(args))
             process = await self._runtime.spawn_process(
                 target, host, args, context=self._me.context, name=name
             )
         else:
+            self._pass(positional)
             await trio.lowlevel.checkpoint()
             pid = self._me.spawn_body(
                 PythonBody(target, *self._passed(positional)),
