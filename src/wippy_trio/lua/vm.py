@@ -7,6 +7,7 @@ a step is running.
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -82,7 +83,13 @@ class VmValue:
         return self._fetched()
 
     def __del__(self) -> None:
-        self._vm.post(RELEASE, self._key)
+        vm = self._vm
+        if get_ident() == vm.thread:
+            vm.post(RELEASE, self._key)
+        else:
+            # The collector calls this in any thread. Nobody can be woken from there: the
+            # wake-up would be lost, and the driver with it. The next step takes it along.
+            vm.released.append(self._key)
 
 
 MEMORY_RESERVE = 8 << 20
@@ -116,6 +123,8 @@ class VM:
         self.memory_limit = memory_limit
         self.inbound: list[Any] = []
         self.births: list[tuple[int, int, bytes]] = []
+        self.released: list[int] = []
+        self.thread = get_ident()
         self.wake: Callable[[], None] = lambda: None
         self.sealed: Callable[[bytes], LuaValues]
         self.stepping = False
@@ -157,6 +166,9 @@ class VM:
         most = MOST_ENTRIES * 5
         if len(self.inbound) <= most:
             batch, self.inbound = self.inbound, []
+            # Last, and only when all is taken: no entry that names a result is behind.
+            while self.released:
+                batch += (RELEASE, self.released.pop(), None, None, None)
         else:
             batch, self.inbound = self.inbound[:most], self.inbound[most:]
         if self.births:
