@@ -87,8 +87,8 @@ class VmValue:
         if get_ident() == vm.thread:
             vm.post(RELEASE, self._key)
         else:
-            # The collector calls this in any thread. Nobody can be woken from there: the
-            # wake-up would be lost, and the driver with it. The next step takes it along.
+            # The collector calls this in any thread. Nobody can be woken from there:
+            # the wake-up would be lost, and the driver. The next step takes it along.
             vm.released.append(self._key)
 
 
