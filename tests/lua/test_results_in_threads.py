@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -27,11 +27,11 @@ def test_a_result_forgotten_in_a_thread_does_not_lose_the_driver(
             vm = runtime.engine.vm
             for _ in range(3):
                 process = await runtime.spawn_process("app:pgiver", "app:processes")
-                held = [await wait_end(process)]
+                held: list[Any] = [await wait_end(process)]
                 del process
                 await trio.testing.wait_all_tasks_blocked()  # the driver is parked
 
-                def forget(held: list[object] = held) -> None:
+                def forget(held: list[Any] = held) -> None:
                     held.clear()
                     gc.collect()
 
