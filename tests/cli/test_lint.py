@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wippy_trio.cli import checking
 from wippy_trio.cli.main import main
+from wippy_trio.loading import checking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,8 +148,8 @@ class Counting:
         self.checked: list[str] = []
         real = checking.program_of
 
-        def program_of(project: Any) -> Any:
-            program = real(project)
+        def program_of(entries: Any, **options: Any) -> Any:
+            program = real(entries, **options)
             check = program.check
 
             def counted(id_: str, **options: Any) -> Any:
@@ -184,7 +184,7 @@ def test_unchanged_application_is_not_checked_again(
     assert {"app:lib", "app:main"} <= counting.take()
     (folder / "src/_index.yaml").write_text(INDEX.replace("[io]", "[io, sql]"))
     codes(capsys)
-    assert counting.take() == {"app:main", "app:lib"}
+    assert counting.take() == {"app:main"}  # what the library exports is known
     assert codes(capsys, "--cache-reset")
     assert counting.take() == {"app:main", "app:lib", "other:x"}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wippy_trio.cli.checking import declares_of
 from wippy_trio.cli.main import main
+from wippy_trio.loading.checking import declares_of
 from wippy_trio.runtime.catalogue import load_module
 
 if TYPE_CHECKING:

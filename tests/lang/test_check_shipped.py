@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.lang.checking import errors
-from wippy_trio.cli.checking import program_of
 from wippy_trio.lang import LuaSyntaxError, parse
 from wippy_trio.loading import load_config, load_project
+from wippy_trio.loading.checking import program_of
 
 ROOT = Path(__file__).parents[2]
 APPLICATIONS = sorted(
@@ -43,7 +43,7 @@ UNTYPED = Path(__file__).with_name("untyped_idioms.lua")
 def test_an_application_has_no_errors(folder: Path) -> None:
     """Every entry with a source, checked with what it imports."""
     project = load_project(folder, config=load_config(folder, [], environ={}))
-    program = program_of(project)
+    program = program_of(project.entries)
     told = []
     for id_ in project.entries:
         checked = program.check(id_)

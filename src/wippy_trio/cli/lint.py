@@ -13,17 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wippy_trio.lang import Diagnostic
-    from wippy_trio.lang.program import Program
     from wippy_trio.loading import Project
     from wippy_trio.registry import Entry
 
-__all__ = ["add_arguments", "findings_of", "run"]
+__all__ = ["add_arguments", "run"]
 
-CHECKED = frozenset({"function.lua", "library.lua", "process.lua", "workflow.lua"})
-ALWAYS = frozenset(
-    {"process", "channel", "payload", "errors", "os", "table", "math", "string"}
-    | {"coroutine", "package"}
-)
 LEVELS = ("error", "warning", "hint")
 ALIASES = {"E0001": {"E0001", "E0000"}}
 """Codes that the documentation of the reference names otherwise (types 3.8)."""
@@ -65,6 +59,8 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Check every Lua entry; 1 if an error was found."""
+    from wippy_trio.loading.checking import CHECKED  # noqa: PLC0415 - start-up cost
+
     project = load(options)
     chosen = [
         entry
@@ -120,18 +116,22 @@ def _all_findings(
     for failure in project.failures:
         diagnostic = Diagnostic("P0001", "error", str(failure.error), 0, 0, (0, 0))
         yield Finding(failure.file, diagnostic, None)
-    from wippy_trio.cli.lint_cache import open_cache  # noqa: PLC0415
+    from wippy_trio.loading.check_cache import open_lint_cache  # noqa: PLC0415
 
-    cache = open_cache(project, rules=options.rules, reset=options.cache_reset)
-    program: Program | None = None
+    cache = open_lint_cache(
+        project.entries,
+        project.config,
+        project.folder,
+        rules=options.rules,
+        reset=options.cache_reset,
+    )
+    checking: _Checking | None = None
     for entry in chosen:
         found = cache.get(entry.id)
         if found is None:
-            if program is None:
-                from wippy_trio.cli.checking import program_of  # noqa: PLC0415
-
-                program = program_of(project)
-            found = findings_of(entry, project, program, rules=options.rules)
+            if checking is None:
+                checking = _Checking(project)
+            found = checking.findings(entry, rules=options.rules)
             cache.put(entry.id, found)
         if not found:
             continue
@@ -140,53 +140,37 @@ def _all_findings(
             number = diagnostic.line
             inside = 0 < number <= len(lines)
             yield Finding(entry.id, diagnostic, lines[number - 1] if inside else None)
-    cache.close()
+    if checking is not None:
+        checking.close()
+    cache.save(project.entries)
 
 
-def findings_of(
-    entry: Entry, project: Project, program: Program, *, rules: bool
-) -> list[Diagnostic]:
-    """Check one entry: syntax, style, ``require``, types; in order of place."""
-    from wippy_trio.lang import lint_chunk  # noqa: PLC0415 - start-up cost
+class _Checking:
+    """The checker of an application, with what it remembers of the exports."""
 
-    source = entry.data.get("source") if isinstance(entry.data, dict) else None
-    if not isinstance(source, str):
-        return []
-    found = lint_chunk(
-        source.encode("utf-8", "surrogateescape"),
-        entry.id,
-        known=_names(entry) | ALWAYS,
-        closure=_closure(entry, project, set()),
-        rules=rules,
-        chunk=program.chunk(entry.id),
-    )
-    checked = program.check(entry.id)
-    if checked is not None and not any(each.code == "P0001" for each in found):
-        found.extend(checked.findings)
-        found.sort(key=lambda each: (each.line, each.column, each.code, each.message))
-    return found
+    def __init__(self, project: Project) -> None:
+        from wippy_trio.loading import check_cache, checking  # noqa: PLC0415
 
+        config = project.config
+        self._entries = project.entries
+        self._cache = check_cache.open_type_cache(config, project.folder)
+        self._cache.keys = check_cache.type_keys(project.entries, config)
+        self._findings_of = checking.findings_of
+        self._program = checking.program_of(
+            project.entries,
+            undefined=checking.reports_undefined(config),
+            interfaces=self._cache.interface,
+        )
 
-def _names(entry: Entry) -> frozenset[str]:
-    data = entry.data if isinstance(entry.data, dict) else {}
-    modules, imports = data.get("modules"), data.get("imports")
-    names = set(modules) if isinstance(modules, list) else set()
-    if isinstance(imports, dict):
-        names.update(imports)
-    return frozenset(str(name) for name in names)
+    def findings(self, entry: Entry, *, rules: bool) -> list[Diagnostic]:
+        """Check one entry."""
+        return self._findings_of(entry, self._entries, self._program, rules=rules)
 
-
-def _closure(entry: Entry, project: Project, seen: set[str]) -> frozenset[str]:
-    """Collect the names that imported libraries declare, directly or not."""
-    names: set[str] = set()
-    data = entry.data if isinstance(entry.data, dict) else {}
-    imports = data.get("imports")
-    for target in imports.values() if isinstance(imports, dict) else ():
-        library = project.entries.get(str(target))
-        if library is not None and library.id not in seen:
-            seen.add(library.id)
-            names |= _names(library) | _closure(library, project, seen)
-    return frozenset(names)
+    def close(self) -> None:
+        """Keep what was learned."""
+        for id_, checked in self._program.results():
+            self._cache.put(id_, checked)
+        self._cache.save(self._entries)
 
 
 def _selected(ns: str, wanted: list[str]) -> bool:

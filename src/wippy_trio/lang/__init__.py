@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Lines,
         LuaSyntaxError,
         Severity,
+        TypeCheckError,
         render,
     )
     from wippy_trio.lang.erase import (
@@ -50,6 +51,7 @@ _HOME = {
     "Severity": "diagnostics",
     "Symbol": "bind",
     "TRANSLATOR_VERSION": "erase",
+    "TypeCheckError": "diagnostics",
     "TypeDescription": "rtypes",
     "Unit": "program",
     "bind_chunk": "bind",
@@ -77,6 +79,7 @@ __all__ = [
     "Require",
     "Severity",
     "Symbol",
+    "TypeCheckError",
     "TypeDescription",
     "Unit",
     "bind_chunk",

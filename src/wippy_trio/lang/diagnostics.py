@@ -19,6 +19,7 @@ __all__ = [
     "Lines",
     "LuaSyntaxError",
     "Severity",
+    "TypeCheckError",
     "position",
     "render",
     "syntax_error",
@@ -111,6 +112,10 @@ class LuaSyntaxError(InvalidError):
         super().__init__(render(diagnostic, name, source))
         self.diagnostic = diagnostic
         self.name = name
+
+
+class TypeCheckError(InvalidError):
+    """An entry is refused for its types (types 3.12)."""
 
 
 def position(text: str, offset: int) -> tuple[int, int]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wippy_trio.errors import InvalidError
-from wippy_trio.lang.diagnostics import LuaSyntaxError
+from wippy_trio.lang.diagnostics import LuaSyntaxError, TypeCheckError
 from wippy_trio.lang.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
 
     from wippy_trio.lang.check import Checked
     from wippy_trio.lang.declarations import Module
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Program", "Unit", "type_errors"]
 
 
-def type_errors(id_: str, findings: Iterable[Diagnostic]) -> InvalidError | None:
+def type_errors(id_: str, findings: Iterable[Diagnostic]) -> TypeCheckError | None:
     """Build the error with which strict loading refuses an entry (types 3.12).
 
     Returns:
@@ -34,7 +34,7 @@ def type_errors(id_: str, findings: Iterable[Diagnostic]) -> InvalidError | None
     if not bad:
         return None
     places = "; ".join(f"{each.line}:{each.column} {each.message}" for each in bad)
-    return InvalidError(
+    return TypeCheckError(
         f"type errors in {id_}: {places}",
         retryable=False,
         details={"node_id": id_, "error_count": len(bad)},
@@ -64,6 +64,8 @@ class Program:
       declares: Returns the declaration text of a host module; None if unknown.
       undefined: Whether names that nothing defines are reported
         (``lua.type_system.rules.undefined``).
+      interfaces: Returns what is known already of what a unit exports, as plain data,
+        so that it need not be checked for whoever imports it; None if nothing is.
     """
 
     def __init__(
@@ -72,12 +74,15 @@ class Program:
         declares: Callable[[str], str | None],
         *,
         undefined: bool = False,
+        interfaces: Callable[[str], Mapping[str, Any] | None] | None = None,
     ) -> None:
         self._find = find
         self._declares = declares
         self._undefined = undefined
         self._chunks: dict[str, Chunk | None] = {}
         self._checked: dict[str, Checked | None] = {}
+        self._interfaces = interfaces
+        self._known: dict[str, Module] = {}
         self._hosts: dict[str, Module | None] = {}
 
     def chunk(self, id_: str) -> Chunk | None:
@@ -124,8 +129,32 @@ class Program:
 
     def module(self, id_: str) -> Module | None:
         """Return what a unit exports."""
+        if self._interfaces is not None and id_ not in self._checked:
+            if id_ in self._known:
+                return self._known[id_]
+            known = _read(id_, self._interfaces(id_))
+            if known is not None:
+                self._known[id_] = known
+                return known
         checked = self.check(id_)
         return None if checked is None else checked.module
+
+    def results(self) -> Iterator[tuple[str, Checked]]:
+        """List the units that were checked, with what was found."""
+        for id_, checked in self._checked.items():
+            if checked is not None:
+                yield id_, checked
+
+    def forget(self, id_: str) -> None:
+        """Drop all that is known of a unit, since it has changed."""
+        self._chunks.pop(id_, None)
+        self._checked.pop(id_, None)
+        self._known.pop(id_, None)
+
+    def recheck(self, id_: str) -> None:
+        """Drop what was found in a unit, since what it imports has changed."""
+        self._checked.pop(id_, None)
+        self._known.pop(id_, None)
 
     def host(self, name: str) -> Module | None:
         """Return a host module by the name it is required by."""
@@ -150,3 +179,15 @@ class Program:
             return self.host(name)
         plain = target.removeprefix(":")
         return self.host(plain) if ":" not in plain else self.module(target)
+
+
+def _read(id_: str, data: Mapping[str, Any] | None) -> Module | None:
+    """Read what a unit exports; None if that is not known, or damaged."""
+    if data is None:
+        return None
+    from wippy_trio.lang.interface import read_interface  # noqa: PLC0415 - start-up cost
+
+    try:
+        return read_interface(id_, data)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wippy_trio.lang import TypeCheckError
 from wippy_trio.registry import Changeset, Entry, EntryId, build_delta, make_entry
 from wippy_trio.registry import Snapshot as Frozen
 from wippy_trio.registry import Version as Number
@@ -173,6 +174,8 @@ class Changes:
             raise InvalidError("no changes to apply")
         try:
             return Version(await current_runtime().live.apply(operations))
+        except TypeCheckError:
+            raise  # types 3.12 wants it as it is, where apps 7.2 has Internal always
         except Error as error:
             raise InternalError(
                 f"failed to apply changes: {error}",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from wippy_trio.kernel import Process
     from wippy_trio.loading import Project
     from wippy_trio.registry import Plan
+    from wippy_trio.runtime.type_check import TypeCheck
     from wippy_trio.sdk import EntryKind, Identity
     from wippy_trio.sdk.runtime import EventBus, Resources
 
@@ -112,12 +113,18 @@ class RunningRuntime:
         self.metrics_port: int | None = None  # of the server for Prometheus
         self.supervisor = ServiceSupervisor(seed=seed)
         self._handlers: dict[type[EntryKind], EntryKind] = {}
+        self._type_check: TypeCheck | None = None
+        if self.config.flag("lua.type_system.enabled"):
+            from wippy_trio.runtime.type_check import TypeCheck  # noqa: PLC0415
+
+            self._type_check = TypeCheck(project, in_thread=seed is None)
         self.live = LiveRegistry(
             Registry(_history(project)),
             bus=self.bus,
             lookup=self.env.lookup,
             committed=self._committed,
             handler=self._handler,
+            check=None if self._type_check is None else self._type_check.check,
             dispatch_internal=self.config.flag("registry.dispatch_internal_kinds"),
         )
         self.registry = self.live
@@ -173,6 +180,8 @@ class RunningRuntime:
             )
             raise
         await self._serve_metrics(nursery)
+        if self._type_check is not None:
+            await self._type_check.save()
         log.info("runtime ready")
 
     async def _serve_metrics(self, nursery: trio.Nursery) -> None:
@@ -198,6 +207,8 @@ class RunningRuntime:
         self.engine.commands.clean_up()
         await self.resources.close()
         await self.env.close()
+        if self._type_check is not None:
+            await self._type_check.save()
         log.info("stopped")
 
     def _handler(self, kind: str) -> EntryKind | None:

@@ -17,7 +17,7 @@ from wippy_trio.registry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from wippy_trio.registry import Entry, Operation, Plan, Version
     from wippy_trio.sdk import EntryKind
@@ -42,6 +42,7 @@ class LiveRegistry:
         lookup: Callable[[str], Any],
         committed: Callable[[Plan], Awaitable[None]],
         handler: Callable[[str], EntryKind | None],
+        check: Callable[[Plan, Mapping[str, Entry]], Awaitable[None]] | None = None,
         dispatch_internal: bool = False,
     ) -> None:
         """Take over a registry.
@@ -52,6 +53,8 @@ class LiveRegistry:
           lookup: Finds the value of an environment variable for placeholders.
           committed: Called after each commit, before ``apply`` returns.
           handler: Finds who handles a kind.
+          check: Called with a plan and the entries as they are, before anything of
+            it is carried out; an error that it raises refuses the plan.
           dispatch_internal: See `Transaction`.
         """
         self.state = state
@@ -59,6 +62,7 @@ class LiveRegistry:
         self._lookup = lookup
         self._committed = committed
         self._handler = handler
+        self._check = check
         self._dispatch_internal = dispatch_internal
         self._lock = trio.Lock()
         self._unavailable: set[str] = set()
@@ -105,6 +109,11 @@ class LiveRegistry:
         transaction = Transaction(plan, dispatch_internal=self._dispatch_internal)
         self._bus.publish("registry", "registry.begin", str(plan.base))
         try:
+            if self._check is not None:
+                try:
+                    await self._check(plan, self.state.state)
+                except Error as error:
+                    transaction.discard(error)
             await self._drive(transaction)
         except trio.Cancelled:
             with trio.CancelScope(shield=True):
