@@ -229,6 +229,14 @@ def demo(session: nox.Session) -> None:
     session.run("python", "examples/run.py", *session.posargs)
 
 
+@nox.session(python=PYTHON)
+def browser(session: nox.Session) -> None:
+    """Look at a site of ours in Chromium, which must be there."""
+    install(session, "test")
+    session.env["WIPPY_TRIO_BROWSER"] = "required"
+    pytest(session, "tests/browser", *session.posargs)
+
+
 # --- releases -------------------------------------------------------------------------
 
 
