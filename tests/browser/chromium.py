@@ -191,8 +191,17 @@ def open_browser(executable: str, folder: Path) -> Iterator[Browser]:
         stack.callback(os.close, from_browser)
         log = stack.enter_context((folder / "chromium.log").open("wb"))
         process = subprocess.Popen(
-            [sys.executable, "-c", PLACE, str(from_us), str(to_us), executable, *FLAGS]
-            + [f"--user-data-dir={folder / 'profile'}", "about:blank"],
+            [
+                sys.executable,
+                "-c",
+                PLACE,
+                str(from_us),
+                str(to_us),
+                executable,
+                *FLAGS,
+                f"--user-data-dir={folder / 'profile'}",
+                "about:blank",
+            ],
             pass_fds=(from_us, to_us),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -60,8 +60,14 @@ class Served:
         """Run it, and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "wippy_trio", "run"]
-                + ["-o", f"app:gateway:addr=127.0.0.1:{self.port}"],
+                [
+                    sys.executable,
+                    "-m",
+                    "wippy_trio",
+                    "run",
+                    "-o",
+                    f"app:gateway:addr=127.0.0.1:{self.port}",
+                ],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
