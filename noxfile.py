@@ -26,6 +26,8 @@ LUAS = ("5.3", "5.5", "5.4")
 """The Luas we claim. The default one comes last, for the same reason."""
 SMOKE = ("tests/smoke", "tests/conformance")
 """What CI runs in all cells but one."""
+EXAMPLES = "-e.[http,sqlite]"
+"""The package with the extras that the examples use."""
 TEST_TIMEOUT_S = 300
 """After this a hanging test is ended, with the stacks of all threads."""
 
@@ -218,14 +220,14 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def examples(session: nox.Session) -> None:
     """Run every example as its README says, and compare what it prints."""
-    session.install("-e.[sqlite]")
+    session.install(EXAMPLES)
     session.run("python", "examples/run.py", "--quiet", *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def demo(session: nox.Session) -> None:
     """Show the examples at work: ``-- 01-hello`` for one of them."""
-    session.install("-e.[sqlite]", silent=True)
+    session.install(EXAMPLES, silent=True)
     session.run("python", "examples/run.py", *session.posargs)
 
 
