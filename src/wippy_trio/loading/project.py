@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wippy_trio.errors import NotFoundError, UnavailableError
+from wippy_trio.loading.bundled import MountedModule, bundled_module
 from wippy_trio.loading.check import (
     check_dependencies,
     check_kinds,
@@ -37,18 +38,6 @@ if TYPE_CHECKING:
     from wippy_trio.registry import Entry
 
 __all__ = ["MountedModule", "Project", "load_project"]
-
-
-class MountedModule(NamedTuple):
-    """A module whose entries are part of the application.
-
-    ``root`` is the folder of the module itself, ``source`` the one that was scanned.
-    """
-
-    name: str
-    version: str
-    root: Path
-    source: Path
 
 
 class Project(NamedTuple):
@@ -112,17 +101,20 @@ def load_project(
     modules: dict[str, MountedModule] = {}
     located: list[Located] = []
     skip = skipped_folders(environ)
-    for root in _roots(config, lock):
-        if root.module is not None:
-            modules[root.module.name] = root.module
-        if not root.source.is_dir():
-            fields = {"path": str(root.source)}
-            findings.append(Finding("warning", "path not found, skipping", fields))
-            continue
-        found = scan(root.source, base=folder, skip=skip, never=[lock.modules_dir])
-        failures.extend(found.failures)
-        findings.extend(found.findings)
-        located.extend(_owned(found.entries, root.module))
+    roots = list(_roots(config, lock, findings))
+    while roots:
+        for root in roots:
+            if root.module is not None:
+                modules[root.module.name] = root.module
+            if not root.source.is_dir():
+                fields = {"path": str(root.source)}
+                findings.append(Finding("warning", "path not found, skipping", fields))
+                continue
+            found = scan(root.source, base=folder, skip=skip, never=[lock.modules_dir])
+            failures.extend(found.failures)
+            findings.extend(found.findings)
+            located.extend(_owned(found.entries, root.module))
+        roots = list(_bundled_roots(located, modules))
 
     entries, origins = _merged(located, findings)
     flags = [pair for text in overrides for pair in parse_override_flag(text)]
@@ -149,7 +141,7 @@ def load_project(
     )
 
 
-def _roots(config: Config, lock: Lock) -> Iterator[_Root]:
+def _roots(config: Config, lock: Lock, findings: list[Finding]) -> Iterator[_Root]:
     """List what is scanned, in load order."""
     if lock.source is not None:
         yield _Root(lock.source, None)
@@ -173,6 +165,12 @@ def _roots(config: Config, lock: Lock) -> Iterator[_Root]:
         if module.name in replaced:
             continue
         place = locate_module(lock, module)
+        if place is None and (own := bundled_module(module.name)) is not None:
+            fields = {"module": module.name, "version": module.version}
+            message = "module not in the store, taking the one that comes with us"
+            findings.append(Finding("warning", message, fields))
+            yield _Root(own.source, own)
+            continue
         if place is None:
             looked = ", ".join(str(path) for path in module_places(lock, module))
             raise NotFoundError(
@@ -186,6 +184,22 @@ def _roots(config: Config, lock: Lock) -> Iterator[_Root]:
             )
         mounted = MountedModule(module.name, module.version, place, place)
         yield _Root(place, mounted)
+
+
+def _bundled_roots(
+    located: Iterable[Located], mounted: Mapping[str, MountedModule]
+) -> Iterator[_Root]:
+    """List the modules of our own that are wanted and come from nowhere else."""
+    wanted = {
+        item.entry.data.get("component"): None
+        for item in located
+        if item.entry.kind == "ns.dependency" and isinstance(item.entry.data, dict)
+    }
+    for name in wanted:
+        if isinstance(name, str) and name not in mounted:
+            module = bundled_module(name)
+            if module is not None:
+                yield _Root(module.source, module)
 
 
 def _owned(entries: list[Located], module: MountedModule | None) -> Iterator[Located]:
