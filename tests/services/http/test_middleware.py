@@ -427,13 +427,27 @@ def test_sendfile(tmp_path: Path) -> None:
     play(tmp_path, scene, {"f": source}, router=router, entries=entries)
 
 
+def test_misplaced_middlewares_stand_where_they_belong(tmp_path: Path) -> None:
+    """A list that names one of the other kind does not stop the application."""
+    router = "    middleware: [sse_relay, compress]\n    post_middleware: [cors]"
+
+    async def scene(app: Application) -> None:
+        handler: Any = app.runtime._handler("http.router")
+        (site,) = handler.sites.values()
+        (found,) = site.routers.values()
+        assert [each.name for each in found.before] == ["compress", "cors"]
+        assert [each.name for each in found.after] == ["sse_relay"]
+        answer = await app.request("GET", "/f", headers={"Origin": "http://a.test"})
+        assert answer.headers["access-control-allow-origin"] == "http://a.test"
+
+    play(tmp_path, scene, {"f": OK}, router=router)
+
+
 @pytest.mark.parametrize(
     ("router", "text"),
     [
         ("middleware: [nothing]", "unknown middleware 'nothing'"),
         ("middleware: cors", "wanted a list of names"),
-        ("post_middleware: [cors]", "cors stands before the route"),
-        ("middleware: [websocket_relay]", "websocket_relay stands after the route"),
         ("middleware: [token_auth]", "token_auth.store is required"),
         ("post_middleware: [resource_firewall]", "target is required"),
         ("middleware: [ratelimit]\n    options: {ratelimit.window: 10}", "window"),

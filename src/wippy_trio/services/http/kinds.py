@@ -120,11 +120,15 @@ class HttpKinds(EntryKind):
                 raise AlreadyExistsError(
                     f"router prefix already exists: {prefix or '/'} is {other.id}'s"
                 )
+        listed = [
+            *self._middlewares(entry, "middleware", "options", "before"),
+            *self._middlewares(entry, "post_middleware", "post_options", "after"),
+        ]
         router = Router(
             entry.id,
             prefix,
-            self._middlewares(entry, "middleware", "options", "before"),
-            self._middlewares(entry, "post_middleware", "post_options", "after"),
+            [each for each in listed if each.stands == "before"],
+            [each for each in listed if each.stands == "after"],
             site.id,
         )
         return site, router

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wippy_trio.duration import parse_seconds
 from wippy_trio.errors import InvalidError
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Handler = Callable[[Exchange], Awaitable[None]]
 
 __all__ = ["NAMES", "Middleware", "Options", "make_middlewares"]
+
+log = get_logger("http")
 
 _HOMES = {
     "compress": "compress:Compress",
@@ -97,18 +100,15 @@ class Middleware:
 
     Class attributes:
       name: What entries list.
-      place: ``before`` the route is known, ``after`` it, or ``any``.
+      place: ``before`` the route is known, ``after`` it, or ``any``. One that is
+        listed in the other place stands in its own all the same, with a warning.
     """
 
     name: ClassVar[str] = ""
     place: ClassVar[str] = "any"
 
     def __init__(self, runtime: Runtime, options: Options, place: str) -> None:
-        if self.place not in ("any", place):
-            raise InvalidError(
-                f"{options.where}: {self.name} stands {self.place} the route,"
-                f" got it {place} it"
-            )
+        self.stands = place
         self.runtime = runtime
         self.options = options
 
@@ -126,7 +126,7 @@ def make_middlewares(
     namespace: str,
     place: str,
 ) -> list[Middleware]:
-    """Make the middlewares of one list.
+    """Make the middlewares of one list; each tells where it ``stands``.
 
     Raises:
       InvalidError: There is none of a name, it may not stand here, or an option is bad.
@@ -141,5 +141,10 @@ def make_middlewares(
             )
         module, _, attribute = home.partition(":")
         cls = getattr(import_module(f"{__name__}.{module}"), attribute)
-        made.append(cls(runtime, read, place))
+        stands = place if cls.place == "any" else cls.place
+        if stands != place:
+            log.warning(
+                "middleware stands elsewhere", name=name, entry=where, stands=stands
+            )
+        made.append(cls(runtime, read, stands))
     return made
