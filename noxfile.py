@@ -26,8 +26,6 @@ LUAS = ("5.3", "5.5", "5.4")
 """The Luas we claim. The default one comes last, for the same reason."""
 SMOKE = ("tests/smoke", "tests/conformance")
 """What CI runs in all cells but one."""
-EXAMPLES = "-e.[http,sqlite]"
-"""The package with the extras that the examples use."""
 TEST_TIMEOUT_S = 300
 """After this a hanging test is ended, with the stacks of all threads."""
 
@@ -82,8 +80,8 @@ FULL_CELL = (PYTHON, LUAS[-1])
 # --- helpers --------------------------------------------------------------------------
 
 
-def install(session: nox.Session, *groups: str, package: str = "-e.") -> None:
-    """Install the package and the named dependency groups."""
+def install(session: nox.Session, *groups: str, package: str = "-e.[all]") -> None:
+    """Install the package with all extras, and the named dependency groups."""
     session.install(package, *needs(*groups))
 
 
@@ -208,7 +206,7 @@ def lua(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error. ``-- linkcheck`` asks the web."""
-    install(session, "docs")
+    install(session, "docs", package="-e.")
     builders = session.posargs or ["html", "doctest"]
     for builder in builders:
         session.run(
@@ -220,14 +218,14 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def examples(session: nox.Session) -> None:
     """Run every example as its README says, and compare what it prints."""
-    session.install(EXAMPLES)
+    session.install("-e.")
     session.run("python", "examples/run.py", "--quiet", *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def demo(session: nox.Session) -> None:
     """Show the examples at work: ``-- 01-hello`` for one of them."""
-    session.install(EXAMPLES, silent=True)
+    session.install("-e.", silent=True)
     session.run("python", "examples/run.py", *session.posargs)
 
 

@@ -11,8 +11,6 @@ from wippy_trio import security
 from wippy_trio.errors import Error
 from wippy_trio.kernel import Context
 
-pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -443,7 +441,6 @@ def test_a_query_cannot_wait_where_nothing_can(tmp_path: Path) -> None:
 
 def test_full_text_search_and_vectors_are_there(tmp_path: Path) -> None:
     """Published modules create such tables (modules-io 2.1)."""
-    pytest.importorskip("sqlite_vec", reason="vectors need sqlite-vec")
     got = run(
         tmp_path,
         """

@@ -316,7 +316,6 @@ end }"""
 
 def test_builders_run(tmp_path: Path) -> None:
     """On a database and in a transaction; SQLite picks rows where it has no LIMIT."""
-    pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
     source = """
 return { main = function()
   local b, out = sql.builder, {}

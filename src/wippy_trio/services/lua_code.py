@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.logs import get_logger
 from wippy_trio.lua import Code
 from wippy_trio.registry import complete_id
-from wippy_trio.sdk import ConflictError, EntryKind, InvalidError, NotFoundError
+from wippy_trio.sdk import (
+    ConflictError,
+    EntryKind,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from wippy_trio.registry import Entry
 
 __all__ = ["LuaCode"]
+
+log = get_logger(__name__)
 
 NEEDS_METHOD = frozenset({"function.lua"})
 POOL_TYPES = frozenset({"inline", "lazy", "static", "adaptive"})
@@ -56,7 +65,14 @@ class LuaCode(EntryKind):
         """See that its modules and imports exist, or will (core MOD-7, apps 2.1)."""
         engine, live = self.runtime.engine, self.runtime.live
         for name in code.modules:
-            if not engine.surroundings.has_module(name):
+            try:
+                found = engine.surroundings.has_module(name)
+            except UnavailableError as error:
+                # One missing package must not keep an application from starting: what
+                # lists it fails when it is first built (apps 13.24, modules-data L-5).
+                log.warning(error.message, entry=code.id)
+                continue
+            if not found:
                 raise NotFoundError(
                     f"entry {code.id}: wanted a module {name!r}, found none",
                     details={"entry": code.id, "module": name},

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import pytest
 
-from wippy_trio.errors import InvalidError, UnavailableError
-from wippy_trio.modules.json import schema as module
+from wippy_trio.errors import InvalidError
 from wippy_trio.modules.json.schema import (
     compile_schema,
     data_from_lua,
     schema_from_lua,
 )
-
-pytest.importorskip("jsonschema_rs")
 
 PERSON: dict[str, Any] = {
     "type": "object",
@@ -130,22 +126,6 @@ def test_equal_schemas_are_compiled_once() -> None:
 
 def test_data_that_json_cannot_say_is_invalid() -> None:
     assert "not JSON" in str(mistake({"type": "object"}, "\ud800"))
-
-
-def test_without_the_library_the_message_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    real = builtins.__import__
-
-    def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "jsonschema_rs":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    module._compiled.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(UnavailableError, match=r"jsonschema_rs.*wippy-trio\[schema\]"):
-        compile_schema({})  # modules-data L-5
 
 
 def test_an_empty_table_as_data_is_an_object() -> None:

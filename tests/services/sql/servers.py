@@ -53,7 +53,6 @@ def open_server(engine: str) -> Iterator[Server]:
     """Make a place, or skip the test with the reason."""
     name = f"wippy_{secrets.token_hex(6)}"
     if engine == SQLITE:
-        pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
         yield Server(engine, {"file": ":memory:"}, lambda _sql: [])
         return
     connection, close = _connect(engine)

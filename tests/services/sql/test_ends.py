@@ -345,7 +345,6 @@ end }"""
 
 def test_an_environment_variable_moves_a_database(tmp_path: Path) -> None:
     """An entry that names one is read again at the next ``sql.get`` (apps 7.5)."""
-    pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
     entries = """
   - {name: mem, kind: env.storage.memory}
   - {name: v, kind: env.variable, variable: DB_FILE, storage: mem, default: DEFAULT}
@@ -406,14 +405,14 @@ end }"""
             await runtime.supervisor.start(["app:db"], runtime.live.state.state)
             assert await runtime.call("app:get") == "open"
 
-    pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
     play(main)
     assert os.path.getsize(file) > 0  # noqa: PTH202
 
 
 def test_another_program_locks_the_file(tmp_path: Path) -> None:
     """A writer waits for the lock; killed meanwhile, it is gone at once."""
-    apsw = pytest.importorskip("apsw", reason="SQLite needs apsw: the extra sqlite")
+    import apsw  # noqa: PLC0415
+
     file = tmp_path / "app.db"
     writer = """
 return { main = function()

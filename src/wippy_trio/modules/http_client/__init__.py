@@ -24,7 +24,6 @@ __all__ = ["MODULE"]
 MODULE = LuaModule(
     "http_client",
     classes=("network", "io", "nondeterministic"),
-    extra=("http-client", ("httpx2", "h2")),
     declares="""
     get: (url: string, options: table?) -> (table?, Error?)
     post: (url: string, options: table?) -> (table?, Error?)

@@ -16,7 +16,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from wippy_trio.errors import InvalidError, UnavailableError
+from wippy_trio.errors import InvalidError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -134,13 +134,8 @@ def _compiled(text: str) -> Schema:
 
 
 def _library() -> ModuleType:
-    try:
-        import jsonschema_rs  # noqa: PLC0415 - an extra, and only for those who validate
-    except ImportError as error:
-        raise UnavailableError(
-            "json schemas need the Python package jsonschema_rs:"
-            " pip install 'wippy-trio[schema]'"
-        ) from error
+    import jsonschema_rs  # noqa: PLC0415 - only for those who validate
+
     return jsonschema_rs
 
 

@@ -23,7 +23,6 @@ __all__ = ["MODULE"]
 MODULE = LuaModule(
     "websocket",
     classes=("network", "io", "nondeterministic"),
-    extra=("websocket", ("wsproto",)),
     declares="""
     connect: (url: string, options: table?) -> (any, Error?)
     TEXT: integer
@@ -98,7 +97,7 @@ def read_dial(url: str, options: Any) -> Dial:
     Raises:
       InvalidError: They are no table.
     """
-    from wippy_trio.modules.websocket.connection import Dial  # noqa: PLC0415 - extra
+    from wippy_trio.modules.websocket.connection import Dial  # noqa: PLC0415 - start-up cost
 
     if options is None or options == []:
         options = {}
@@ -178,7 +177,7 @@ async def connect(url: str, options: Any) -> Any:
         raise _MisuseError("url is required")
     check_permission("websocket.connect", "", "not allowed to connect websockets")
     check_permission("websocket.connect.url", url, f"not allowed to connect: {url}")
-    from wippy_trio.modules.websocket.connection import (  # noqa: PLC0415 - extra
+    from wippy_trio.modules.websocket.connection import (  # noqa: PLC0415 - start-up cost
         connect as dial,
     )
 

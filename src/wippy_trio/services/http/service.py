@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["HttpService"]
 
 PROBE_LIMIT, PROBE_EVERY = 30.0, 0.1
-INSTALL = "pip install 'wippy-trio[http]'"
 
 
 class HttpService:
@@ -72,18 +71,12 @@ class HttpService:
     async def start(self, report: Callable[[ServiceReport], None]) -> str:
         """Listen, and see that the address answers."""
         del report
-        try:
-            from wippy_trio.services.http.server import (  # noqa: PLC0415
-                Server,
-                listen,
-                split_address,
-            )
-        except ModuleNotFoundError as error:
-            if error.name not in ("httptools", "wsproto"):
-                raise
-            raise UnavailableError(
-                f"http.service {self.id} needs {error.name}: {INSTALL}", retryable=False
-            ) from error
+        from wippy_trio.services.http.server import (  # noqa: PLC0415 - start-up cost
+            Server,
+            listen,
+            split_address,
+        )
+
         self.site.context = self.runtime.context_of(self.lifecycle.identity)
         if self.network:
             self._refuse_network()

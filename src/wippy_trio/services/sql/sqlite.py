@@ -278,13 +278,8 @@ class SqliteDatabase(PooledDatabase):
 
     async def connect(self, settings: Settings) -> SqliteSession:
         """Open the file, in a thread."""
-        try:
-            import apsw  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise UnavailableError(
-                f"sql: {self.id} needs apsw: pip install 'wippy-trio[sqlite]'",
-                retryable=False,
-            ) from error
+        import apsw  # noqa: PLC0415 - start-up cost
+
         try:
             connection = await run_in_thread(_open, settings.file)
         except (apsw.Error, OSError) as error:
