@@ -106,6 +106,23 @@ class _Plan(NamedTuple):
     text: bytes
 
 
+class _Shown:
+    """An object that programs hold, and by how many handles.
+
+    Attributes:
+      owner: Number of the process whose handles they are; 0 for the chunks' ones.
+      value: The object.
+      handles: How many there are: all of them are equal to the program (core G-7).
+    """
+
+    __slots__ = ("handles", "owner", "value")
+
+    def __init__(self, owner: int, value: Any) -> None:
+        self.owner = owner
+        self.value = value
+        self.handles = 1
+
+
 ELSEWHERE = -1
 """Stands for the unit of a process that is born in another VM."""
 
@@ -119,7 +136,8 @@ class Commands:
         self.functions: list[HostFunction] = []
         self._classes: dict[type, int] = {}
         self._class_list: list[tuple[HandleClass, bytes]] = []
-        self.objects: dict[int, tuple[int, Any]] = {}  # number: owner, object
+        self.objects: dict[int, _Shown] = {}
+        self._numbers: dict[tuple[int, int], int] = {}  # owner, identity: number
         self.owned: dict[int, set[int]] = {}  # owner: numbers of objects
         self._plans: dict[tuple[bytes, bytes], _Plan] = {}
         self._last_object = 0
@@ -559,13 +577,18 @@ class Commands:
                 return None
             self._describe_class(handle)
             key = self._classes[handle.cls]
-        self._last_object += 1
-        number = self._last_object
         process = running_process.get()
         owner = 0 if process is None else process.pid.number
+        known = self._numbers.get((owner, id(value)))
+        if known is not None:
+            self.objects[known].handles += 1
+            return key, known
+        self._last_object += 1
+        number = self._last_object
         if process is not None and process.exit and owner not in self.engine.detached:
             return key, number  # it ended meanwhile: nobody will ever use this
-        self.objects[number] = (owner, value)
+        self.objects[number] = _Shown(owner, value)
+        self._numbers[owner, id(value)] = number
         self.owned.setdefault(owner, set()).add(number)
         return key, number
 
@@ -578,14 +601,16 @@ class Commands:
         if key == HANDLE_CLASS:
             return self.engine.channels.table.find(key, number)
         try:
-            return self.objects[number][1]
+            return self.objects[number].value
         except KeyError:
             raise InvalidError("the handle was released with its process") from None
 
     def release(self, owner: int) -> None:
         """Forget the objects of an ended process."""
         for number in self.owned.pop(owner, ()):
-            self.objects.pop(number, None)
+            found = self.objects.pop(number, None)
+            if found is not None:
+                self._numbers.pop((owner, id(found.value)), None)
 
     def loaded(self, number: int) -> None:
         """Let what the chunk of a function made live as long as its state.
@@ -598,7 +623,10 @@ class Commands:
         if cleanups:
             self.kept.append(cleanups)
         for key in self.owned.pop(number, ()):
-            self.objects[key] = (0, self.objects[key][1])
+            found = self.objects[key]
+            del self._numbers[found.owner, id(found.value)]
+            found.owner = 0
+            self._numbers.setdefault((0, id(found.value)), key)
             self.owned.setdefault(0, set()).add(key)
 
     def clean_up(self) -> None:
@@ -614,11 +642,19 @@ class Commands:
     def freed(self, numbers: list[int]) -> None:
         """Forget objects whose handles the collector freed."""
         for number in numbers:
-            found = self.objects.pop(number, None)
-            if found is not None:
-                owned = self.owned.get(found[0])
-                if owned is not None:
-                    owned.discard(number)
+            found = self.objects.get(number)
+            if found is None:
+                continue
+            found.handles -= 1
+            if found.handles:
+                continue
+            del self.objects[number]
+            key = (found.owner, id(found.value))
+            if self._numbers.get(key) == number:
+                del self._numbers[key]
+            owned = self.owned.get(found.owner)
+            if owned is not None:
+                owned.discard(number)
 
     # -- calls of module functions -----------------------------------------------------
 
@@ -716,6 +752,9 @@ class Commands:
     def result(self, function: HostFunction, value: Any) -> tuple[int, Any]:
         """Encode a result: tag 0 as it is, 1 in the wire format."""
         if function.many:
+            for item in value:
+                if isinstance(item, Error) and item.retryable is None:
+                    item.retryable = False  # core G-3, as for raised ones
             return 1, encode(value, handles=self.handle_of)
         if value is None or isinstance(value, (bool, float, bytes)):
             return 0, value

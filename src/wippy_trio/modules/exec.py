@@ -120,7 +120,8 @@ class Process:
         with trio.CancelScope(shield=True):  # a child that runs must be known
             try:
                 running = await trio.lowlevel.open_process(
-                    [program, *self._words[1:]],
+                    self._words,
+                    executable=program,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE if "stdout" in pipes else subprocess.DEVNULL,
                     stderr=subprocess.PIPE if "stderr" in pipes else subprocess.DEVNULL,

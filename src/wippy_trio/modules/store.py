@@ -98,14 +98,14 @@ class _Listing:
             raise InvalidError("prefix must be a string")
         if after is not None and not isinstance(after, str):
             raise InvalidError("after must be a string")
-        if limit is not None and not (_number(limit) and limit > 0):
+        if limit is not None and not (_number(limit) and limit >= 1):
             raise InvalidError("limit must be a positive number")
         self.prefix = prefix or ""
         # A key without a namespace is kept with a colon before it.
         both = {self.prefix, f":{self.prefix}"} if ":" not in self.prefix else None
         self.prefixes = ("",) if not prefix else tuple(sorted(both or {self.prefix}))
         self.after = _id(after) if after else ""
-        self.limit = min(int(limit or DEFAULT_LIMIT), MOST_ITEMS)
+        self.limit = int(min(limit or DEFAULT_LIMIT, MOST_ITEMS))
 
 
 def _id(key: str) -> str:

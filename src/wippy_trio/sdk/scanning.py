@@ -82,7 +82,9 @@ class Splitter:
 
     def _check(self, size: int) -> None:
         if size > LONGEST:
-            raise TooLongError(f"token too long: more than {LONGEST} bytes")
+            raise TooLongError(
+                f"token too long: more than {LONGEST} bytes", retryable=False
+            )
 
     def _line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._at)

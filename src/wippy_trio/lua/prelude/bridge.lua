@@ -173,10 +173,8 @@ local function build(spec, offset)
           args[i] = checked(rest, args[i], i - offset, name)
         end
       end
-    else
-      count = n
     end
-    return count
+    return (not rest or count < n) and n or count
   end
 
   if spec.flat then
@@ -263,6 +261,12 @@ local function note_freed(self)
   freed[nfreed] = self[OBJECT]
 end
 
+-- Two handles of one object are equal; each is counted, so that the object lives with the last.
+local rawget = raw.rawget
+local function same_object(a, b)
+  return rawget(a, OBJECT) == rawget(b, OBJECT)
+end
+
 function P.report_freed()
   if nfreed > 0 then
     local list, n = freed, nfreed
@@ -281,7 +285,7 @@ end
 function P.define_class(spec)
   local methods = {}
   methods_by_name[spec.name] = methods
-  local events = { __gc = note_freed }
+  local events = { __gc = note_freed, __eq = same_object }
   local class = P.class(spec.name, methods, events)
   for i = 1, #spec.methods do
     local row = spec.methods[i]

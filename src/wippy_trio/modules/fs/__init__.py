@@ -39,6 +39,13 @@ local P, F = ...
 local methods = P.methods_of("fs.FS")
 local list = methods._list
 methods._list = nil
+local write = methods.writefile
+function methods.writefile(self, path, data, mode)
+  if P.raw.type(data) == "number" then
+    data = P.tostring(data)
+  end
+  return write(self, path, data, mode)
+end
 methods.read_file, methods.write_file = methods.readfile, methods.writefile
 function methods.readdir(self, path)
   local rows, err = list(self, path)
@@ -137,6 +144,8 @@ class FS:
     def _write(self, path: str, data: Any, mode: str | None) -> BinaryIO:
         place = self._path(path)
         how = self._mode("w" if mode is None else mode)
+        if how == "r":
+            raise InvalidError("mode: wanted w, wx or a, got 'r'", retryable=False)
         if data is None:
             raise InvalidError("data is required", retryable=False)
         if not isinstance(data, (str, bytes)) and not is_readable(data):
@@ -226,6 +235,8 @@ class FS:
         except (InternalError, NotFoundError) as error:
             return False, InternalError(error.message, retryable=False)
         except Error as error:
+            if isinstance(error.__cause__, NotADirectoryError):
+                error = InternalError(error.message, retryable=False)
             return False, error
         return True, None
 

@@ -1,0 +1,1 @@
+"""The reference pages of the modules, sentence by sentence."""
