@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from typing import TYPE_CHECKING
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
 
 import trio
+from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
 
 from wippy_trio.errors import UnavailableError
 from wippy_trio.kernel.events import Cancel
@@ -21,6 +24,26 @@ __all__ = ["Host"]
 BIRTHS_A_STEP = 500
 """Life tasks started in one go; 20 000 at once stop Trio for 0.7 s."""
 
+MOST_IDLE = 32
+"""Life tasks kept for the next life; a new one costs five times a wake."""
+
+
+class _Place:
+    """Where a life task waits for its next life."""
+
+    __slots__ = ("process", "task")
+
+    def __init__(self) -> None:
+        self.task = current_task()
+        self.process: Process | None = None
+
+    def take(self, process: Process) -> None:
+        """Let it live, in a context as new as that of a new task."""
+        task, self.process = self.task, process
+        task.context = copy_context()
+        task.name = process.entry or "process"
+        reschedule(task)
+
 
 class Host:
     """Nurse the processes of one host.
@@ -35,6 +58,7 @@ class Host:
         self.state = "new"
         self.processes: dict[int, Process] = {}
         self._newborn: deque[Process] = deque()
+        self._idle: list[_Place] = []
         self._births = trio.Event()
         self._emptied = trio.Event()
         self._scope: trio.CancelScope | None = None
@@ -53,6 +77,9 @@ class Host:
 
     def nurse(self, process: Process) -> None:
         """Open a nursery for an admitted process, in a moment."""
+        if self._idle and process.body.run is None:
+            self._idle.pop().take(process)
+            return
         self._newborn.append(process)
         self._births.set()
 
@@ -70,9 +97,8 @@ class Host:
                     for _ in range(min(BIRTHS_A_STEP, len(self._newborn))):
                         process = self._newborn.popleft()
                         if process.exit is None:
-                            lives.start_soon(
-                                process.live, name=process.entry or "process"
-                            )
+                            name = process.entry or "process"
+                            lives.start_soon(self._live, process, name=name)
                     if not self._newborn:
                         self._births = trio.Event()
                     else:
@@ -83,6 +109,28 @@ class Host:
                 process.end(Exit.shutdown(process.pid))
             self._newborn.clear()
             self._stopped.set()
+
+    async def _live(self, process: Process) -> None:
+        """Be the life task of a process, and then perhaps of another."""
+        await process.live()
+        if process.body.run is not None:
+            return  # what a coroutine function leaves in its task is nobody's business
+        del process
+        place: _Place | None = None
+        while self.state == "running" and len(self._idle) < MOST_IDLE:
+            place = place or _Place()
+            self._idle.append(place)
+            await wait_task_rescheduled(functools.partial(self._disturbed, place))
+            next_one, place.process = place.process, None
+            if next_one is None:
+                return
+            await next_one.live()
+            del next_one
+
+    def _disturbed(self, place: _Place, _raise_cancel: Any) -> Abort:
+        if place in self._idle:
+            self._idle.remove(place)
+        return Abort.SUCCEEDED
 
     async def stop(self, grace: float = 10.0) -> None:
         """Ask every process to finish, wait ``grace`` seconds, end what is left."""

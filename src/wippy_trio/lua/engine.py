@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from wippy_trio.kernel import Context, Host, Node, Process
-    from wippy_trio.lua.functions import HostFunction
     from wippy_trio.lua.surroundings import Surroundings
     from wippy_trio.lua.units import Unit
 
@@ -54,6 +53,10 @@ RELEASED = 10
 
 SLICE = 0.003
 """Seconds a step may run before Trio's other tasks get a turn."""
+
+
+_Answer = tuple[int, int, int, Any]
+"""Of a host call: the process, the call, a tag, a value."""
 
 
 class _Pending:
@@ -130,6 +133,9 @@ class VmEngine:
         self._remote: dict[int, trio.CancelScope] = {}
         self._last_ticket = 0
         self._parked: trio.lowlevel.Task | None = None
+        self._until = math.inf  # when the driver wakes by itself
+        self._calling = 0  # host calls under way
+        self._fault: BaseException | None = None
         self._nursery: trio.Nursery | None = None
         self._now: Callable[[], float] = trio.current_time
 
@@ -161,8 +167,11 @@ class VmEngine:
             self._parked = None
             return Abort.SUCCEEDED
 
+        self._parked, self._until = current_task(), until
+        if until == math.inf:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+            return
         with trio.CancelScope(deadline=until):
-            self._parked = current_task()
             await trio.lowlevel.wait_task_rescheduled(abort)
 
     @enable_ki_protection
@@ -174,18 +183,25 @@ class VmEngine:
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             while True:
-                until = self.slice_clock() + self._slice
-                due = self.step()
-                # News for processes of this VM (an exit, mostly) goes straight back in;
-                # a turn of Trio's scheduler for each would double the cost of a spawn.
-                while due is not None and self.vm.pending:
-                    if self.slice_clock() >= until:
-                        break
-                    due = self.step()
+                due = self._turn()
                 if due is None or self.vm.pending:
                     await checkpoint()
                 elif due > self._now():
                     await self._park(due)
+                    if self._fault is not None:
+                        raise self._fault
+
+    @enable_ki_protection
+    def _turn(self) -> float | None:
+        """Step until nothing is left to do, or for one slice."""
+        vm, clock = self.vm, self.slice_clock
+        until = clock() + self._slice
+        due = self.step()
+        # News for processes of this VM (an exit, mostly) goes straight back in; a turn
+        # of Trio's scheduler for each would double the cost of a spawn.
+        while due is not None and vm.pending and clock() < until:
+            due = self.step()
+        return due
 
     def step(self) -> float | None:
         """Enter the VM once and carry out what came out.
@@ -329,30 +345,62 @@ class VmEngine:
     # -- host calls ------------------------------------------------------------------
 
     def _start_call(self, number: int, call: int, fid: int, wire: bytes) -> None:
-        process = self.node.processes.get(number) or self.detached.get(number)
-        if process is None:
-            return
-        if process.exit is None:
-            process.start_soon(self._run_call, process, call, fid, wire)
-        elif self._nursery is not None:  # what a finished function call left behind
-            self._nursery.start_soon(self._run_call, process, call, fid, wire)
+        process = self.node.processes.get(number)
+        if process is not None:
+            process.call_soon(self._run_call, self._answered, process, call, fid, wire)
+        elif number in self.detached and self._nursery is not None:
+            # What a finished function call left behind.
+            self._nursery.start_soon(
+                self._run_detached, self.detached[number], call, fid, wire
+            )
 
     async def _run_call(
         self, process: Process, call: int, fid: int, wire: bytes
-    ) -> None:
-        """Carry out one host call in the process's nursery; it catches broadly."""
-        function: HostFunction = self.commands.functions[fid]
+    ) -> _Answer:
+        """Carry out one host call for a process; it catches broadly."""
+        commands = self.commands
+        function = commands.functions[fid]
         running_process.set(process)
+        self._calling += 1
         try:
-            values = self.commands.arguments(function, wire)
+            values = commands.arguments(function, wire)
             run: Any = function.threaded or function.fn
-            tag, value = self.commands.result(function, await run(*values))
+            tag, value = commands.result(function, await run(*values))
         except Exception as raised:  # noqa: BLE001 - becomes the answer
             error: Exception = raised
             while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
                 error = error.exceptions[0]
-            tag, value = self.commands.failure(function, error)
-        self.vm.post(door.ANSWER, process.pid.number, call, tag, value)
+            tag, value = commands.failure(function, error)
+        finally:
+            self._calling -= 1
+        return process.pid.number, call, tag, value
+
+    async def _run_detached(self, *args: Any) -> None:
+        self._answered(await self._run_call(*args))
+
+    def _answered(self, answer: _Answer) -> None:
+        """Take the answer of a host call into the VM.
+
+        At once, if it is the only one that is out and the driver has nothing to do:
+        that saves it a turn of Trio's scheduler. It is the driver's work all the same,
+        done in its context while it is parked.
+        """
+        vm, driver = self.vm, self._parked
+        if driver is None or self._calling:
+            vm.post(door.ANSWER, *answer)
+            return
+        vm.inbound += (door.ANSWER, *answer)
+        self._parked = None
+        try:
+            due = driver.context.run(self._turn)
+        except BaseException as error:  # noqa: BLE001 - the driver raises it
+            self._fault = error
+            reschedule(driver)
+            return
+        if due is None or vm.pending or due < self._until:
+            reschedule(driver)
+        else:
+            self._parked = driver
 
     # -- what Python asks --------------------------------------------------------------
 

@@ -101,7 +101,12 @@ async def run_in_thread(
     if limiter is None:
         limiter = trio.to_thread.current_default_thread_limiter()
     call = _Call(limiter, interrupt, abandon=abandon)
-    await limiter.acquire_on_behalf_of(call)
+    try:
+        limiter.acquire_on_behalf_of_nowait(call)  # the wait below is a checkpoint
+    except trio.WouldBlock:
+        await limiter.acquire_on_behalf_of(call)
+    if not hasattr(trio.lowlevel.current_clock(), "autojump_threshold"):
+        return await call.run(fn, args)
     with hold_time():
         return await call.run(fn, args)
 
@@ -162,8 +167,10 @@ class _Call:
         over = self.over
         if over is not None:
             over.set()
-        with contextlib.suppress(trio.RunFinishedError):
+        try:  # noqa: SIM105 - it is on the way of every call
             self.token.run_sync_soon(self._finish, result)
+        except trio.RunFinishedError:
+            pass
 
     def _finish(self, result: Outcome[Any]) -> None:
         self.limiter.release_on_behalf_of(self)
