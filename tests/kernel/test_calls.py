@@ -1,4 +1,4 @@
-"""The calls of a process whose body runs elsewhere: who carries them out, how they end."""
+"""The calls of a process whose body runs elsewhere: who does them, how they end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def born(host: Host, **options: Any) -> Process:
 
 async def name_of_task(wait: trio.Event | None = None) -> int:
     task = trio.lowlevel.current_task()
-    await (trio.lowlevel.checkpoint() if wait is None else wait.wait())
+    if wait is None:
+        await trio.lowlevel.checkpoint()
+    else:
+        await wait.wait()
     return id(task)
 
 
