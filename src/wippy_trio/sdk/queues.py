@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import trio
+
 from wippy_trio.errors import InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
-
-    import trio
 
 __all__ = ["CODECS", "Delivery", "Message", "Queue", "QueueDriver", "decode", "encode"]
 
@@ -63,8 +63,13 @@ class Delivery:
             raise InvalidError("message is released", retryable=False)
         if self.settled:
             raise InvalidError("message is already settled", retryable=False)
+        await trio.lowlevel.checkpoint_if_cancelled()
         self.settled = True
-        await (self.accept() if done else self.reject())
+        try:
+            await (self.accept() if done else self.reject())
+        except trio.Cancelled:
+            self.settled = False  # a cancelled operation left no trace
+            raise
 
 
 class Queue(NamedTuple):

@@ -34,6 +34,7 @@ log = get_logger(__name__)
 SETTLE_LIMIT_S = 5.0
 """How long the answer to a broker may take once its handler was cancelled."""
 MOST_WORKERS, MOST_AHEAD = 1000, 10_000
+DEFAULT_AHEAD = 10
 
 
 class _Consumer:
@@ -85,12 +86,15 @@ class _Consumer:
         assert self._gone is not None
         context = self.runtime.context_of(self.lifecycle.identity)
         failure: Error | None = None
+        begun = False
         try:
             with self._scope:
                 async with (
                     queue.driver.consume(
                         queue.queue,
-                        prefetch=self.ahead,
+                        prefetch=self.ahead
+                        or getattr(queue.driver, "prefetch_count", 0)
+                        or DEFAULT_AHEAD,
                         auto_ack=self.auto_ack,
                         options=self.options,
                     ) as deliveries,
@@ -98,6 +102,7 @@ class _Consumer:
                 ):
                     for _ in range(self.workers):
                         nursery.start_soon(self._work, deliveries, context)
+                    begun = True
                     task_status.started()
                     await self._stop.wait()
                     nursery.cancel_scope.cancel()
@@ -111,6 +116,8 @@ class _Consumer:
             failure = _first(ours)
         finally:
             self._gone.set()
+        if failure is not None and not begun:
+            raise failure  # out of `start`
         if failure is not None and not self._stop.is_set():
             report(ServiceReport("failed", error=failure))
         elif not self._stop.is_set():
@@ -185,7 +192,7 @@ class Consumers(EntryKind):
         queue = fields.id("queue", "queue ID is required")
         function = fields.id("func", "function ID is required")
         workers = _bounded(fields, "concurrency", 1, MOST_WORKERS)
-        ahead = _bounded(fields, "prefetch", 10, MOST_AHEAD)
+        ahead = _bounded(fields, "prefetch", 0, MOST_AHEAD)
         options = fields.raw("driver_options") or {}
         if not isinstance(options, dict):
             raise InvalidError(f"driver_options: wanted a map, got {options!r}")
