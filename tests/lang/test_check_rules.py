@@ -202,6 +202,8 @@ SILENT = {
     "local r = channel.select{a:case_receive(), t:case_receive()} "
     "if r.channel == a then print(r.value:upper()) "
     "elseif r.channel == t then print(r.value + 1) end end",
+    "the error of a pair that nobody asks for": "local function f(): (string?, error?) "
+    "return nil end local function g(x: string?) return x end print(g(f()))",
     "the error of a pair passed along": "local function f(): (string?, error?) "
     "return nil, errors.new('e') end print(tonumber(f()))",
     "a field under test": "local o = {a = 1} if o.b then print(o.b.c) end "

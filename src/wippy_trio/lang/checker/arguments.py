@@ -198,15 +198,14 @@ class Arguments(Literals):
             given = self.call_results(node, None if generic is not None else wanted)
         for each in given.types or ():
             wanted = self._wanted(function, len(types) + offset)
-            if wanted is not None and generic is not None:
+            if wanted is None:
+                break  # what is not asked for is dropped
+            if generic is not None:
                 generic.propose(wanted, each)
             elif given.linked and len(types) == at + 1:
                 pass  # ``f(g())`` with the error of ``g`` behind its value: an idiom
-            elif wanted is not None and not self.fits(each, wanted):
-                if len(types) == at or each not in NILS:
-                    self._mismatch(function, node, len(types), wanted, each)
-            elif wanted is None:
-                break  # what is not asked for is dropped
+            elif not self.fits(each, wanted) and (len(types) == at or each not in NILS):
+                self._mismatch(function, node, len(types), wanted, each)
             types.append(each)
         if given.rest is None and not given.types:
             return True

@@ -1,0 +1,40 @@
+local test = require("test")
+local products = require("products")
+
+return { main = test.run_cases(function()
+    test.describe("products", function()
+        test.it("are those of the registry, in order", function()
+            local all, err = products.all()
+            test.no_error(err)
+            test.len(all, 5)
+            test.eq(all[1].sku, "CABLE-001")
+            test.eq(all[5].sku, "SCREEN-001")
+        end)
+
+        test.it("are found by their sku", function()
+            local laptop, err = products.find("LAPTOP-001")
+            test.no_error(err)
+            test.eq(laptop.cents, 99900)
+        end)
+
+        test.it("are not found by anything else", function()
+            local _, err = products.find("YACHT-001")
+            test.eq(test.has_error(err):kind(), errors.NOT_FOUND)
+        end)
+
+        test.it("have a shape, and what breaks it is named", function()
+            local bad = { sku = "laptop", title = "?", cents = 1, stock = 1 }
+            local product, wrong = products.Product:is(bad)
+            test.is_nil(product)
+            test.eq(tostring(wrong), "sku: pattern mismatch")
+        end)
+
+        test.it("come as an error if the catalogue does", function()
+            test.mock("products.all", function()
+                return nil, errors.new("no catalogue today")
+            end)
+            local _, err = products.find("LAPTOP-001")
+            test.eq(tostring(err), "no catalogue today")
+        end)
+    end)
+end) }
