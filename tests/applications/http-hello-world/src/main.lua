@@ -1,0 +1,7 @@
+local http = require("http")
+
+local function hello()
+    http.response():write_json({ message = "hello world" })
+end
+
+return { hello = hello }
