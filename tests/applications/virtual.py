@@ -41,5 +41,5 @@ async def interrupt(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    trio.run = run_virtually
+    vars(trio)["run"] = run_virtually
     raise SystemExit(main(sys.argv[2:]))
