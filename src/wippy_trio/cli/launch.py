@@ -93,6 +93,8 @@ async def _watch_signals(signals: Any, runtime: RunningRuntime) -> None:
     async for _ in signals:
         seen += 1
         if seen > 1:
+            if runtime.opened_terminal is not None:
+                runtime.opened_terminal.restore()
             os._exit(1)
         runtime.exit(0)
 

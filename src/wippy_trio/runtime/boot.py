@@ -142,7 +142,7 @@ class RunningRuntime:
         self.exit_asked = trio.Event()
         self.launched: Process | None = None
         self._arguments = tuple(arguments)
-        self._terminal: Any = None
+        self.opened_terminal: Any = None
         self.started_at = 0.0
         self._nursery: trio.Nursery | None = None
         self._stream_logs = stream_logs or self.config.flag(
@@ -368,14 +368,14 @@ class RunningRuntime:
 
     def terminal(self, process: Process) -> Any:
         """Give the terminal of the launched process."""
-        if self._terminal is None:
+        if self.opened_terminal is None:
             return None
         launched = self.launched is None or process is self.launched
-        return self._terminal if launched else None
+        return self.opened_terminal if launched else None
 
     def open_terminal(self, terminal: Any) -> None:
         """Give the process launched next a terminal."""
-        self._terminal = terminal
+        self.opened_terminal = terminal
 
     def arguments(self) -> Sequence[str]:
         """Give the command-line arguments of the launched program."""

@@ -215,12 +215,12 @@ local function build(spec, offset)
       end
       return outcome(tag, value, shape)
     end
-  elseif scalars and n == 0 then
+  elseif scalars and n == 0 and not rest then
     return function()
       local tag, value = host.call(fid, P.current.proc.n)
       return outcome(tag, value, shape)
     end
-  elseif scalars and n == 1 then
+  elseif scalars and n == 1 and not rest then
     local kind, optional, class = kinds[1][1], kinds[1][2], kinds[1][3]
     return function(a)
       if a == nil then
