@@ -189,7 +189,7 @@ def test_merges_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--- a\n--- b\n", "expected a single document"),
         ("a: [1, 2", "expected ',' or ']'"),
         ("a: b: c", "mapping values are not allowed"),
-        ("\ta: b", "cannot start any token"),
+        ("\ta: b", "found a tab, wanted spaces"),
         ("a: 'x", "unexpected end of stream"),
         ("a: \x00", "control characters are not allowed"),
         (b"a: \xff", "invalid"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from wippy_trio.cli.failure import report
+from wippy_trio.cli.failure import hints, report, warn
 from wippy_trio.errors import Error, InvalidError, NotFoundError
 from wippy_trio.kernel import wait_end
 from wippy_trio.runtime.boot import RunningRuntime, running
@@ -20,8 +20,11 @@ from wippy_trio.sdk import read_identity
 if TYPE_CHECKING:
     from wippy_trio.kernel import Exit
     from wippy_trio.loading import Project
+    from wippy_trio.registry import Entry
 
 __all__ = ["Launch", "launch"]
+
+HOSTS = ("terminal.host", "process.host")
 
 
 class Launch(NamedTuple):
@@ -36,6 +39,8 @@ class Launch(NamedTuple):
     memory_limit: int
     stream_logs: bool
     seed: int | None = None
+    warn: bool = False
+    """No log is written: services that do not start are told on standard error."""
 
 
 def launch(wanted: Launch) -> int:
@@ -59,6 +64,8 @@ async def _main(wanted: Launch) -> int:
         memory_limit=wanted.memory_limit,
         stream_logs=wanted.stream_logs,
     )
+    if wanted.warn:
+        runtime.supervisor.on_failed_start = _warn_of_service
     failure: Error | None = None
     code = 0
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -75,9 +82,17 @@ async def _main(wanted: Launch) -> int:
             code = runtime.exit_code or 0
             nursery.cancel_scope.cancel()
     if failure is not None:
-        report(failure)
+        report(failure, wanted.project)
         return 1
     return code
+
+
+def _warn_of_service(id_: str, error: Error, retry_in: float | None) -> None:
+    """Say why the program does not begin, or what it has to do without."""
+    then = "it is not tried again"
+    if retry_in is not None:
+        then = f"trying again in {retry_in:.1f} s"
+    warn(f"service {id_} did not start: {error}; {then}")
 
 
 def _first(group: BaseExceptionGroup[Any]) -> Any:
@@ -101,11 +116,14 @@ async def _watch_signals(signals: Any, runtime: RunningRuntime) -> None:
 
 async def _run_program(runtime: RunningRuntime, target: str, wanted: Launch) -> None:
     """Run the program on the terminal host; its end is the application's."""
+    entries = runtime.live.state.state
     place = wanted.host or _terminal_host(runtime)
-    await runtime.supervisor.start([place], runtime.live.state.state)
-    entry = runtime.live.state.state.get(target)
-    if entry is None:
-        raise NotFoundError(f"-x {target}: wanted a process entry, found none")
+    host, entry = entries.get(place), entries.get(target)
+    if host is None or host.kind not in HOSTS:
+        raise NotFoundError(f"--host {place}: wanted a terminal.host, {_found(host)}")
+    if entry is None or not entry.kind.startswith("process."):
+        raise NotFoundError(f"-x {target}: wanted a process entry, {_found(entry)}")
+    await runtime.supervisor.start([place], entries)
     command = entry.meta.get("command")
     context = None
     if isinstance(command, dict):
@@ -129,6 +147,10 @@ async def _run_program(runtime: RunningRuntime, target: str, wanted: Launch) -> 
         runtime.exit_code = exit_code(ended[0])
 
 
+def _found(entry: Entry | None) -> str:
+    return "found none" if entry is None else f"got {entry.kind}"
+
+
 def exit_code(ended: Exit) -> int:
     """Turn how the program ended into an exit code (apps 5.3.8)."""
     if ended.error is not None:
@@ -136,7 +158,7 @@ def exit_code(ended: Exit) -> int:
         head, colon, rest = text.partition(": ")
         if colon and rest.startswith(head + ": "):
             text = rest
-        sys.stderr.write(f"Error: {text}\n")
+        sys.stderr.write("\n  ".join((f"Error: {text}", *hints(text))) + "\n")
         return 1
     value = ended.value
     if value is False:

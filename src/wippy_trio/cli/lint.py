@@ -61,7 +61,11 @@ def run(options: argparse.Namespace) -> int:
     """Check every Lua entry; 1 if an error was found."""
     from wippy_trio.loading.checking import CHECKED  # noqa: PLC0415 - start-up cost
 
-    project = load(options)
+    project = load(options, logged=True)
+    if not project.entries and not project.failures:
+        from wippy_trio.cli.failure import warn_left_out  # noqa: PLC0415 - start-up cost
+
+        warn_left_out(project)
     chosen = [
         entry
         for _, entry in sorted(project.entries.items())
@@ -116,6 +120,14 @@ def _all_findings(
     for failure in project.failures:
         diagnostic = Diagnostic("P0001", "error", str(failure.error), 0, 0, (0, 0))
         yield Finding(failure.file, diagnostic, None)
+    if any(each.level in ("warning", "error") for each in project.findings):
+        from wippy_trio.cli.failure import SKIPPED, problems  # noqa: PLC0415 - start-up cost
+
+        spaces = options.ns
+        for level, owner, code, text in problems(project.findings):
+            if code != SKIPPED and _selected(owner.partition(":")[0], spaces):
+                diagnostic = Diagnostic(code, level, text, 0, 0, (0, 0))
+                yield Finding(owner, diagnostic, None)
     from wippy_trio.loading.check_cache import open_lint_cache  # noqa: PLC0415
 
     cache = open_lint_cache(

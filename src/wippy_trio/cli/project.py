@@ -26,8 +26,14 @@ def add_project_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(options: argparse.Namespace) -> Project:
-    """Load the application of the working directory."""
+def load(options: argparse.Namespace, *, logged: bool = False) -> Project:
+    """Load the application of the working directory.
+
+    Args:
+      options: What the flags said.
+      logged: Its findings will be logged; else lines on standard error name each
+        definition file that was left out, and the folder if it is no application.
+    """
     from wippy_trio.loading import load_config, load_project  # noqa: PLC0415
 
     folder = Path.cwd()
@@ -38,4 +44,9 @@ def load(options: argparse.Namespace) -> Project:
         sets=options.sets,
         environ=os.environ,
     )
-    return load_project(folder, config=config, overrides=options.override)
+    project = load_project(folder, config=config, overrides=options.override)
+    if not logged and (project.failures or not project.entries):
+        from wippy_trio.cli.failure import warn_left_out  # noqa: PLC0415 - start-up cost
+
+        warn_left_out(project)
+    return project

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until the program ends, or until a signal comes."""
     arguments = program_arguments(options)
-    project = load(options)
     target = options.exec
+    project = load(options, logged=target is None and not arguments)
     if target is None and arguments:
         from wippy_trio.cli.commands import (  # noqa: PLC0415 - start-up cost
             find_command,
@@ -66,7 +66,8 @@ def run_program(
     """Set up the log, then run the application and one process of it, if any."""
     limit = memory_limit(options.memory_limit)
     debug = options.verbose or options.very_verbose
-    quiet = options.silent or (target is not None and not (options.console or debug))
+    unlogged = target is not None and not (options.console or debug)
+    quiet = options.silent or unlogged
     form = "json" if project.config.text("logger.encoding") == "json" else "lines"
     if options.console:
         form = "console"
@@ -93,6 +94,7 @@ def run_program(
             limit,
             stream,
             getattr(options, "seed", None),
+            warn=unlogged and not options.silent,
         )
     )
 

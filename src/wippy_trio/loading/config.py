@@ -186,8 +186,9 @@ def load_config(
         layers.add(body, str(path), environ)
     for name in profiles:
         if name not in available:
-            known = ", ".join(sorted(available)) or "none"
-            raise NotFoundError(f"profile {name!r}: wanted one of: {known}")
+            known = ", ".join(sorted(available))
+            wanted = f"wanted one of: {known}" if known else "no file has profiles"
+            raise NotFoundError(f"profile {name!r}: {wanted}")
         path, body = available[name]
         layers.add(body, f"{path}: profiles.{name}", environ, profile=True)
     for text in sets:

@@ -186,6 +186,12 @@ def _loader() -> Callable[[bytes | str], Any]:
     return Loader
 
 
+def _has_tab(raw: bytes | str, line: int) -> bool:
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    lines = text.splitlines()
+    return line < len(lines) and lines[line].lstrip(" ")[:1] == "\t"
+
+
 def _compose(raw: bytes | str, file: str) -> Any:
     import yaml  # noqa: PLC0415 - as above
 
@@ -203,6 +209,8 @@ def _compose(raw: bytes | str, file: str) -> Any:
                 context += f" from line {start.line + 1} on"
             problem = f"{context}: {problem}" if problem else context
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        if "cannot start any token" in problem and mark and _has_tab(raw, mark.line):
+            problem = "found a tab, wanted spaces"
         raise YamlError(file, line, column, problem) from error
     except yaml.YAMLError as error:
         line, column = _position(raw, getattr(error, "position", None))

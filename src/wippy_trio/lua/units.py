@@ -188,7 +188,7 @@ class _Walk:
             if library is None:
                 raise NotFoundError(
                     f"entry {code.id}: import {alias!r}: wanted a library {target},"
-                    " found none",
+                    " found no Lua code of that id",
                     details={"entry": code.id, "import": target},
                 )
             self.visit(library, (*path, code.id))

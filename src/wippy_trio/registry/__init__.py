@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from wippy_trio.registry.kinds import INTERNAL_KINDS, KINDS, known_kind, lua_kind
     from wippy_trio.registry.linking import Linked, link
-    from wippy_trio.registry.modules import known_module
+    from wippy_trio.registry.modules import MODULES, known_module
     from wippy_trio.registry.override import Override, apply_overrides
     from wippy_trio.registry.paths import EntryPath, parse_path, put, set_at
     from wippy_trio.registry.patterns import (
@@ -74,7 +74,7 @@ _HOMES = {
     "history": ("History", "MemoryHistory", "NilHistory", "open_history"),
     "kinds": ("INTERNAL_KINDS", "KINDS", "known_kind", "lua_kind"),
     "linking": ("Linked", "link"),
-    "modules": ("known_module",),
+    "modules": ("MODULES", "known_module"),
     "override": ("Override", "apply_overrides"),
     "paths": ("EntryPath", "parse_path", "put", "set_at"),
     "patterns": (
@@ -99,6 +99,7 @@ __all__ = [
     "BASELINE",
     "INTERNAL_KINDS",
     "KINDS",
+    "MODULES",
     "Change",
     "Changeset",
     "Constraint",

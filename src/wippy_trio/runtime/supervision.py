@@ -8,7 +8,7 @@ starts, restarts and the stop.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
@@ -19,7 +19,7 @@ from wippy_trio.logs import get_logger
 from wippy_trio.registry import start_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from wippy_trio.registry import Entry
     from wippy_trio.sdk import Lifecycle, Service, ServiceReport
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["ServiceSupervisor"]
 
 log = get_logger("core")
+
+FailedStart: TypeAlias = "Callable[[str, Error, float | None], None]"
+"""Is told a service, why it did not start, and in how many seconds it tries again."""
 
 
 class _Keeper:
@@ -43,6 +46,7 @@ class _Keeper:
         self.finished.set()
         self.news: list[ServiceReport] = []
         self.told = trio.Event()
+        self.on_failed_start: FailedStart | None = None
 
     def report(self, report: ServiceReport) -> None:
         self.news.append(report)
@@ -157,6 +161,8 @@ class _Keeper:
             roll=roll.uniform(-1, 1),
         )
         self.move(state, error if ending is not Ending.EXIT else None)
+        if error is not None and not self.settled.is_set() and self.on_failed_start:
+            self.on_failed_start(self.id, error, state.retry_in)
 
 
 class ServiceSupervisor:
@@ -168,6 +174,7 @@ class ServiceSupervisor:
         self._nursery: trio.Nursery | None = None
         self._replaced: dict[str, bool] = {}
         self.stopping = False
+        self.on_failed_start: FailedStart | None = None
 
     async def run(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -218,6 +225,8 @@ class ServiceSupervisor:
             log.error(
                 "failed to execute commit protocol", serviceID=id_, error=str(error)
             )
+            if self.on_failed_start is not None:
+                self.on_failed_start(id_, error, None)
         for level in plan.levels:
             begun = [
                 keeper
@@ -231,6 +240,7 @@ class ServiceSupervisor:
     def _begin(self, keeper: _Keeper) -> bool:
         if not keeper.finished.is_set() or self._nursery is None or self.stopping:
             return False
+        keeper.on_failed_start = self.on_failed_start
         keeper.settled = trio.Event()
         keeper.finished = trio.Event()
         keeper.stop_asked = trio.Event()

@@ -60,7 +60,7 @@ def read_lifecycle(entry: Entry) -> Lifecycle:
     if not isinstance(restart, dict):
         raise InvalidError(f"{where}.restart: wanted a map, got {restart!r}")
     startup = block.get("startup", "required")
-    if startup not in {"required", "optional"}:
+    if startup not in ("required", "optional"):
         raise InvalidError(
             f"{where}.startup: wanted required or optional, got {startup!r}"
         )

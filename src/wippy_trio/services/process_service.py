@@ -13,6 +13,7 @@ from wippy_trio.sdk import (
     EntryKind,
     Error,
     InvalidError,
+    NotFoundError,
     ServiceReport,
     read_lifecycle,
 )
@@ -53,9 +54,17 @@ class _Service:
     async def start(self, report: Callable[[ServiceReport], None]) -> str:
         self.runtime.node.number()  # the supervisor's own identity (apps 5.1.1)
         context = self.runtime.context_of(self.identity)
-        process = await self.runtime.spawn_process(
-            self.process_id, self.host, self.arguments, context=context
-        )
+        try:
+            process = await self.runtime.spawn_process(
+                self.process_id, self.host, self.arguments, context=context
+            )
+        except NotFoundError as error:
+            which = ", ".join(str(value) for value in (error.details or {}).values())
+            raise NotFoundError(
+                f"{error.message}: {which}",
+                retryable=error.retryable,
+                details=error.details,
+            ) from error
         self.process = process
         self.runtime.nursery.start_soon(self._watch, process, report)
         return ""
