@@ -138,15 +138,15 @@ ROWS = {
     ),
     # entries
     "unknown kind": added(
-        "  - {name: a, kind: proces.lua}\n",
-        "Error: entry app:a: unsupported entry kind: proces.lua",
-        "  src/_index.yaml:12: entry app:a: unsupported entry kind proces.lua;"
+        "  - {name: a, kind: procss.lua}\n",
+        "Error: entry app:a: unsupported entry kind: procss.lua",
+        "  src/_index.yaml:12: entry app:a: unsupported entry kind procss.lua;"
         " did you mean process.lua?",
     ),
     "missing file": index(
-        INDEX.replace("main.lua", "mian.lua"),
-        f"{LEFT_OUT}7: entry app:main: file://mian.lua: No such file or directory",
-        "src/mian.lua)",
+        INDEX.replace("main.lua", "maine.lua"),
+        f"{LEFT_OUT}7: entry app:main: file://maine.lua: No such file or directory",
+        "src/maine.lua)",
     ),
     "no source": index(
         INDEX.replace("    source: file://main.lua\n", ""),
@@ -210,10 +210,10 @@ ROWS = {
         "app:a is defined in src/_index.yaml:13",
     ),
     "router without its server": added(
-        "  - {name: r, kind: http.router, meta: {server: gatway}, prefix: /}\n",
+        "  - {name: r, kind: http.router, meta: {server: gateway2}, prefix: /}\n",
         "Error: unresolved dependencies after retry: app:r\n",
-        "  app:r: server not found: app:gatway",
-        "  src/_index.yaml:12: entry app:r: meta.server: wanted the entry app:gatway,"
+        "  app:r: server not found: app:gateway2",
+        "  src/_index.yaml:12: entry app:r: meta.server: wanted the entry app:gateway2,"
         " found none",
     ),
     "reference that is not there, linted": added(
@@ -269,8 +269,8 @@ ROWS = {
         prints="2\n",
     ),
     "missing method": index(
-        INDEX.replace("method: main", "method: mian"),
-        'Error: method "mian" not found in module app:main',
+        INDEX.replace("method: main", "method: maine"),
+        'Error: method "maine" not found in module app:main',
         "app:main is defined in src/_index.yaml:7",
     ),
     "nothing returned": main(
@@ -320,8 +320,8 @@ ROWS = {
     ),
     # command line
     "process that is not there": Row(
-        ("Error: -x app:mian: wanted a process entry, found none",),
-        arguments=("run", "-x", "app:mian"),
+        ("Error: -x app:maine: wanted a process entry, found none",),
+        arguments=("run", "-x", "app:maine"),
     ),
     "target of another kind": Row(
         ("Error: -x app:terminal: wanted a process entry, got terminal.host",),
