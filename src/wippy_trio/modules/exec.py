@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from wippy_trio.modules._stream import Source, Stream
+from wippy_trio.modules._stream import DECLARES, Source, Stream
 from wippy_trio.sdk import (
     Error,
     InternalError,
@@ -36,8 +36,21 @@ if TYPE_CHECKING:
 MODULE = LuaModule(
     "exec",
     classes=("process", "io", "nondeterministic"),
-    declares="""
-    get: (id: string) -> (any, Error?)
+    declares=f"""{DECLARES}
+    type Process = {{
+      start: (self: Process) -> (boolean?, Error?),
+      stdout_stream: (self: Process) -> (Stream?, Error?),
+      stderr_stream: (self: Process) -> (Stream?, Error?),
+      write_stdin: (self: Process, data: string) -> (boolean?, Error?),
+      signal: (self: Process, number: integer) -> (boolean?, Error?),
+      wait: (self: Process) -> (integer?, Error?),
+      close: (self: Process, force: boolean?) -> boolean
+    }}
+    type Executor = {{
+      exec: (self: Executor, command: string, options: table?) -> (Process?, Error?),
+      release: (self: Executor) -> boolean
+    }}
+    get: (id: string) -> (Executor?, Error?)
     """,
 )
 

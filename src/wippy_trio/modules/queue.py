@@ -109,6 +109,8 @@ async def info(id: str | None) -> dict[str, int]:  # noqa: A002
 class MessageHandle:
     """The message that is being handled."""
 
+    lua_name = "queue.Message"
+
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 

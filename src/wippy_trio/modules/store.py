@@ -26,6 +26,17 @@ MODULE = LuaModule(
     "store",
     classes=("storage", "io", "nondeterministic"),
     declares="""
+    type Store = {
+      get: (self: Store, key: string) -> (any, Error?),
+      set: (self: Store, key: string, value: any, ttl: number?) -> (boolean?, Error?),
+      has: (self: Store, key: string) -> (boolean, Error?),
+      delete: (self: Store, key: string) -> (boolean?, Error?),
+      entry: (self: Store, key: string) -> (table?, Error?),
+      put: (self: Store, key: string, value: any, options: table?) -> (table?, Error?),
+      list: (self: Store, options: table?) -> (table?, Error?),
+      info: (self: Store) -> (table?, Error?),
+      release: (self: Store) -> boolean
+    }
     get: (id: string) -> (Store?, Error?)
     backend: {[string]: string}
     consistency: {[string]: string}
@@ -212,6 +223,8 @@ def _value(value: Any) -> Any:
 class Local(_Handle):
     """A store that answers at once."""
 
+    lua_name = "store.Store"
+
     @method(raises=_DeniedError)
     def get(self, key: str) -> Any:
         """Read a value."""
@@ -259,6 +272,8 @@ class Local(_Handle):
 @MODULE.handle
 class Remote(_Handle):
     """A store that has to ask somebody."""
+
+    lua_name = "store.RemoteStore"
 
     @method(raises=_DeniedError)
     async def get(self, key: str) -> Any:

@@ -25,6 +25,17 @@ MODULE = LuaModule(
     "contract",
     classes=("process", "nondeterministic", "workflow"),
     declares="""
+    type Contract = {
+      id: (self: Contract) -> string,
+      methods: (self: Contract) -> ({any}?, Error?),
+      method: (self: Contract, name: string) -> (table?, Error?),
+      implementations: (self: Contract) -> ({string}?, Error?),
+      open: (self: Contract, binding: string?, scope: table?) -> (any, Error?),
+      with_context: (self: Contract, values: table) -> Contract,
+      with_actor: (self: Contract, actor: any) -> Contract,
+      with_scope: (self: Contract, scope: any) -> Contract,
+      with_options: (self: Contract, options: table) -> Contract
+    }
     get: (id: string) -> (Contract?, Error?)
     open: (binding: string, scope: table?, options: table?) -> (any, Error?)
     find_implementations: (id: string) -> ({string}?, Error?)

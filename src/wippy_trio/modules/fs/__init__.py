@@ -30,6 +30,37 @@ MODULE = LuaModule(
     "fs",
     classes=("storage", "io", "nondeterministic"),
     declares="""
+    type Scanner = {
+      scan: (self: Scanner) -> boolean,
+      text: (self: Scanner) -> string,
+      err: (self: Scanner) -> Error?
+    }
+    type File = {
+      read: (self: File, size: integer?) -> (string?, Error?),
+      write: (self: File, data: string) -> (boolean, Error?),
+      seek: (self: File, whence: string, offset: integer) -> (integer?, Error?),
+      stat: (self: File) -> (table?, Error?),
+      sync: (self: File) -> (boolean?, Error?),
+      close: (self: File) -> boolean,
+      scanner: (self: File, split: string?) -> (Scanner?, Error?)
+    }
+    type FS = {
+      open: (self: FS, path: string, mode: string) -> (File?, Error?),
+      readfile: (self: FS, path: string) -> (string?, Error?),
+      read_file: (self: FS, path: string) -> (string?, Error?),
+      writefile: (self: FS, path: string, data: any, mode: string?)
+        -> (boolean, Error?),
+      write_file: (self: FS, path: string, data: any, mode: string?)
+        -> (boolean, Error?),
+      exists: (self: FS, path: string) -> (boolean?, Error?),
+      isdir: (self: FS, path: string) -> (boolean, Error?),
+      stat: (self: FS, path: string) -> (table?, Error?),
+      mkdir: (self: FS, path: string) -> (boolean, Error?),
+      remove: (self: FS, path: string) -> (boolean, Error?),
+      readdir: (self: FS, path: string) -> (any, any),
+      chdir: (self: FS, path: string) -> (boolean, Error?),
+      pwd: (self: FS) -> string
+    }
     get: (id: string) -> (FS?, Error?)
     type: {[string]: string}
     seek: {[string]: string}

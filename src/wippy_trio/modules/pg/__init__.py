@@ -28,7 +28,26 @@ MODULE = LuaModule(
     "pg",
     classes=("process", "nondeterministic"),
     declares="""
-    open: (id: string) -> (any, Error?)
+    type Subscription = {
+      channel: (self: Subscription) -> Channel<any>,
+      close: (self: Subscription, options: table?) -> boolean
+    }
+    type Instance = {
+      join: (self: Instance, groups: any) -> (boolean?, Error?),
+      leave: (self: Instance, groups: any) -> (boolean?, Error?),
+      get_members: (self: Instance, group: string) -> ({string}?, Error?),
+      get_local_members: (self: Instance, group: string) -> ({string}?, Error?),
+      which_groups: (self: Instance) -> ({string}?, Error?),
+      which_local_groups: (self: Instance) -> ({string}?, Error?),
+      broadcast: (self: Instance, group: string, topic: string, ...any)
+        -> (boolean?, Error?),
+      broadcast_local: (self: Instance, group: string, topic: string, ...any)
+        -> (boolean?, Error?),
+      monitor: (self: Instance, group: string) -> (Subscription?, {string}?, Error?),
+      events: (self: Instance) -> (Subscription?, table?, Error?),
+      release: (self: Instance) -> boolean
+    }
+    open: (id: string) -> (Instance?, Error?)
     """,
     source=(resources.files(__name__) / "pg.lua").read_bytes(),
 )

@@ -24,7 +24,14 @@ MODULE = LuaModule(
     "websocket",
     classes=("network", "io", "nondeterministic"),
     declares="""
-    connect: (url: string, options: table?) -> (any, Error?)
+    type Client = {
+      send: (self: Client, data: string, kind: integer?) -> (boolean?, Error?),
+      ping: (self: Client) -> (boolean?, Error?),
+      channel: (self: Client) -> Channel<any>,
+      receive: (self: Client) -> Channel<any>,
+      close: (self: Client, code: integer?, reason: string?) -> (boolean?, Error?)
+    }
+    connect: (url: string, options: table?) -> (Client?, Error?)
     TEXT: integer
     BINARY: integer
     TYPE_TEXT: string
