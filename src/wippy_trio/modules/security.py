@@ -258,7 +258,9 @@ class Tokens:
             raise InvalidError("options must be a table")
         known = options if isinstance(options, dict) else {}
         lifetime = known.get("expiration")
-        if lifetime is not None and not isinstance(lifetime, (str, int, float)):
+        if isinstance(lifetime, bool) or not isinstance(
+            lifetime, (str, int, float, type(None))
+        ):
             raise InvalidError("invalid expiration format")
         try:
             return await store.create(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -88,9 +89,16 @@ class Exchange:
         return piece
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection.
+
+        What was not read is not wanted any more; but the generators of the library that
+        wait for it, one in another, end only when the innermost finds itself closed.
+        """
         with trio.move_on_after(1, shield=True):
             await self.response.aclose()
+            with contextlib.suppress(*_FAILURES, KeyError, RuntimeError):
+                while await anext(self._pieces, b""):
+                    pass
 
     def head(self) -> dict[str, Any]:
         """Show status, headers and cookies as a program sees them."""

@@ -171,7 +171,7 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
             context.verify_mode = ssl.CERT_NONE
         if bool(options.cert) != bool(options.key):
             raise InternalError(
-                "tls: wanted cert and key together, got one of them", retryable=False
+                "tls: wanted cert and key together, got one of them", retryable=True
             )
         if options.cert:
             with contextlib.ExitStack() as files:
@@ -184,5 +184,5 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
                     names.append(file.name)
                 context.load_cert_chain(*names)
     except (ssl.SSLError, OSError, ValueError) as error:
-        raise InternalError(f"tls: {error}", retryable=False) from error
+        raise InternalError(f"tls: {error}", retryable=True) from error  # 9.3
     return context

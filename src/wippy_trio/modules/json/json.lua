@@ -201,6 +201,18 @@ function write(v, n, level)
   return n + 1
 end
 
+-- A value that is nested too deep to reach Python at all fails as any other that is too deep.
+local function encode_there(v)
+  local ok, text, err = raw.pcall(F.encode, v)
+  if ok then
+    return text, err
+  elseif P.is_error(text) then
+    return nil, P.error_new("exceeded maximum nesting depth for JSON encoding",
+      P.errors.INTERNAL, false)
+  end
+  raw.error(text, 0)
+end
+
 local function encode(v)
   if rawtype(v) ~= "table" then
     return F.encode(v)
@@ -210,7 +222,7 @@ local function encode(v)
   local pieces = out
   out = nil
   if not n then
-    return F.encode(v)
+    return encode_there(v)
   end
   if n > 200 then
     P.charge(n)
