@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wippy_trio.lua.engine import VmEngine
+
 if TYPE_CHECKING:
     from tests.core.chapter import Chapter
 
@@ -70,3 +72,12 @@ def test_channels_of_the_kernel(name: str) -> None:
 def test_processes_in_vms_of_their_own(name: str) -> None:
     """With ``isolation: vm`` neither, apart from who runs first."""
     assert chapter(name).variant(host="isolation: vm").failures() == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slices_that_end_everywhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is set aside at each of its checks sees no difference either."""
+    defaults = VmEngine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "slice_seconds", 1e-9)
+    assert chapter(name).variant().failures() == {}

@@ -323,6 +323,13 @@ end
 local function boot_over(task, ready, e)
   local proc, waiter, seq = task.proc, task.starter, task.starter_seq
   task.starter = nil
+  if task.upgrading then
+    -- It lives and is known: only its code is new.
+    if ready then
+      return push(task)
+    end
+    return P.fail_process(proc, P.error_new("upgrade: " .. P.tostring(e), P.errors.INTERNAL, nil))
+  end
   if ready then
     local called = proc.call
     if waiter and proc.exec then
