@@ -8,6 +8,7 @@ from importlib import import_module
 BENCHMARKS = {
     "births": "births, ends, restarts",
     "budget": "what budget checks cost",
+    "data": "JSON, queues and stores",
     "engine": "all chapters of the engine",
     "http": "requests a second of a Lua endpoint",
     "lang": "the speed of the translator",
