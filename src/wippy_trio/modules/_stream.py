@@ -24,7 +24,9 @@ __all__ = [
     "Source",
     "Stream",
     "is_readable",
+    "is_writable",
     "read_some",
+    "write_some",
 ]
 
 MOST_AT_ONCE = 32 * 1024
@@ -121,6 +123,22 @@ async def read_some(value: Any, most: int = MOST_AT_ONCE) -> bytes:
     return data
 
 
+def is_writable(value: Any) -> bool:
+    """Tell whether a handle takes bytes: a stream one can write to, an open file."""
+    return hasattr(value, "_put") and (
+        not isinstance(value, Stream) or value._source.writable
+    )
+
+
+async def write_some(value: Any, data: bytes) -> None:
+    """Write all of some bytes to a handle that `is_writable`.
+
+    Raises:
+      InternalError: It is closed, or the write failed.
+    """
+    await value._put(data)
+
+
 class Stream:
     """A stream of bytes."""
 
@@ -173,6 +191,12 @@ class Stream:
             self._busy = False
         self._at += len(data)
         return data
+
+    async def _put(self, data: bytes) -> None:
+        """Write for Python."""
+        self._check(self._source.writable, "writable")
+        await self._source.write(data)
+        self._at += len(data)
 
     async def read(self, size: int | None) -> bytes | None:
         """Read up to so many bytes, up to 32 KiB by default; nil at the end."""

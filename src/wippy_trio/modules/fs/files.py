@@ -76,6 +76,12 @@ class File:
         except NotFoundError:
             return b""
 
+    async def _put(self, data: bytes) -> None:
+        """Write as streams are written to."""
+        _, error = await run_in_thread(self.write, data)
+        if error is not None:
+            raise error
+
     @method(offload=LARGE)
     def write(self, data: bytes) -> tuple[Any, ...]:
         """Write all of a string."""
