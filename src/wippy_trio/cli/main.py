@@ -16,6 +16,7 @@ COMMANDS = {
     "test": "run the tests of an application",
     "init": "write the lock of an application",
     "lint": "look for mistakes in the Lua sources",
+    "lsp": "serve an editor: mistakes, types, completion",
     "registry": "list or show the entries of an application",
     "version": "print the version",
 }

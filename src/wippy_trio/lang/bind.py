@@ -9,6 +9,7 @@ allows.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from wippy_trio.lang import syntax as lua
@@ -39,6 +40,7 @@ class Symbol:
       shadows: The variable of an enclosing scope that it hides.
       reads: Where it is read.
       writes: Where it is assigned after its declaration.
+      mentions: Where a type names it: ``module.Type``, ``asserts parameter is Type``.
       own_reads: How many of the reads stand inside the function it names.
       captured: Whether an inner function uses it.
       written_inside: Whether an inner function assigns it.
@@ -54,6 +56,7 @@ class Symbol:
         "function",
         "in_type",
         "kind",
+        "mentions",
         "name",
         "node",
         "own_reads",
@@ -84,6 +87,7 @@ class Symbol:
         self.shadows: Symbol | None = None
         self.reads: list[int] = []
         self.writes: list[int] = []
+        self.mentions: list[int] = []
         self.own_reads = 0
         self.captured = False
         self.written_inside = False
@@ -332,10 +336,20 @@ class _Binder:
             self._declare(
                 parameter.name, "parameter", node, parameter.start, parameter.end
             )
+        if node.returns is not None and node.returns.asserts is not None:
+            self._asserted(node.returns.asserts)
         self._statements(node.body)
         self.scopes.pop()
         self.depth -= 1
         self.function, self.loops = outer
+
+    def _asserted(self, node: ty.AssertsType) -> None:
+        """Note the parameter that a function asserts something of."""
+        symbol = self.scopes[-1].get(node.name)
+        tokens = self.chunk.tokens
+        at = bisect_left(tokens.starts, node.start) + 1
+        if symbol is not None and tokens.texts[at] == node.name:
+            symbol.mentions.append(tokens.starts[at])
 
     def _expression(self, node: lua.Expression) -> None:
         """Visit an expression, following chains to the left in a loop."""
@@ -398,6 +412,7 @@ class _Binder:
                 symbol = self._find(node.module) if node.module else None
                 if symbol is not None:
                     symbol.in_type = True
+                    symbol.mentions.append(node.start)
                 pending.extend(node.arguments)
             elif isinstance(node, ty.TypeofType):
                 self._expression(node.value)

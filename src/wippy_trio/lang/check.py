@@ -64,6 +64,15 @@ class Checked:
             self._module = read_interface(self._name, self.interface)
         return self._module
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the types of expressions were kept."""
+        return self._kept is not None
+
+    def type_of(self, start: int, end: int) -> Type | None:
+        """Return the type of the expression, or the name, with exactly this span."""
+        return (self._kept or {}).get((start, end))
+
     def type_at(self, offset: int) -> tuple[int, int, Type] | None:
         """Return the smallest expression around an offset and its type.
 

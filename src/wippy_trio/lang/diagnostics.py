@@ -73,6 +73,21 @@ class Lines:
         before = self.text[self._breaks[line - 1] : offset]
         return line, len(_decode(before)) + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a line and column; the nearest one if there is none."""
+        if line < 1:
+            return 0
+        if line > len(self._breaks):
+            return len(self.text)
+        start = self._breaks[line - 1]
+        content = self.content(line)
+        before = content[: max(column - 1, 0)]
+        if content.isascii():
+            return start + len(before)
+        raw = self.text[start : start + 4 * len(content)].encode("latin-1")
+        shown = raw.decode("utf-8", "surrogateescape")
+        return start + len(shown[: len(before)].encode("utf-8", "surrogateescape"))
+
     def content(self, line: int) -> str:
         """Return the text of a line without its end."""
         start = self._breaks[line - 1]

@@ -282,9 +282,10 @@ class ExpressionParser(TypeParser):
                 self.pos += 1
                 values.append(self.expression())
             self.depth -= 1
-            if kinds[self.pos] != ")":
+            if kinds[self.pos] == ")":
+                self.pos += 1
+            else:
                 self.close(")", opening)
-            self.pos += 1
             return values
         self.pos = opening
         if kind == "{":

@@ -46,7 +46,7 @@ from wippy_trio.lang.syntax import (
     While,
 )
 
-__all__ = ["Chunk", "parse", "read_source"]
+__all__ = ["Chunk", "Parser", "parse", "read_source"]
 
 _BLOCK_END = frozenset(("end", "else", "elseif", "until", "eof"))
 
@@ -100,10 +100,10 @@ def parse(source: bytes, name: str) -> Chunk:
       LuaSyntaxError: The source is not in the language; the first error is told.
     """
     text = read_source(source)
-    return with_room(lambda: _Parser(tokenize(text), name).chunk())
+    return with_room(lambda: Parser(tokenize(text), name).chunk())
 
 
-class _Parser(DeclarationParser):
+class Parser(DeclarationParser):
     """Reads statements."""
 
     __slots__ = ("_statements", "_tokens")
@@ -199,9 +199,10 @@ class _Parser(DeclarationParser):
                 if kinds[at] not in ("name", "("):
                     raise self.unexpected("expected a variable")
                 targets.append(self._target(self.prefix(), at))
-            if kinds[self.pos] != "=":
+            if kinds[self.pos] == "=":
+                self.pos += 1
+            else:
                 self.expect("=")
-            self.pos += 1
             values = self.expressions()
             node = Assign(targets, values, start, values[-1].end)
             last = values[0]
@@ -285,9 +286,10 @@ class _Parser(DeclarationParser):
         while True:
             self.pos += 1
             condition = self.expression()
-            if kinds[self.pos] != "then":
+            if kinds[self.pos] == "then":
+                self.pos += 1
+            else:
                 self.expect("then")
-            self.pos += 1
             branches.append((condition, self.block()))
             if kinds[self.pos] != "elseif":
                 break

@@ -103,14 +103,17 @@ class Program:
 
         Args:
           id_: The unit.
-          keep: Whether the type of each expression is wanted; checks it anew.
+          keep: Whether the type of each expression is wanted; checks it anew, unless
+            they were kept the last time.
 
         Returns:
           What was found; None if there is no such unit, if it does not parse, or while
           it is being checked.
         """
-        if id_ in self._checked and not keep:
-            return self._checked[id_]
+        if id_ in self._checked:
+            known = self._checked[id_]
+            if not keep or (known is not None and known.keeps):
+                return known
         unit, chunk = self._find(id_), self.chunk(id_)
         if unit is None or chunk is None:
             return None
@@ -119,7 +122,7 @@ class Program:
         self._checked.setdefault(id_, None)
         checked = check_chunk(
             chunk,
-            modules=lambda name: self._module(unit, name),
+            modules=self.modules_of(unit),
             imports=unit.imports,
             keep=keep,
             undefined=self._undefined,
@@ -172,6 +175,10 @@ class Program:
                     known = read_module(name, text, ambient)
             self._hosts[name] = known
         return self._hosts[name]
+
+    def modules_of(self, unit: Unit) -> Callable[[str], Module | None]:
+        """Return what finds the modules that a unit requires."""
+        return lambda name: self._module(unit, name)
 
     def _module(self, unit: Unit, name: str) -> Module | None:
         target = unit.imports.get(name)

@@ -9,7 +9,7 @@ from wippy_trio.lang.syntax import Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["walk"]
+__all__ = ["children", "walk"]
 
 _FACTS = frozenset(("binding", "breaks", "loops", "start", "end"))
 _slots: dict[type, tuple[str, ...]] = {}
@@ -24,11 +24,16 @@ def walk(root: Node) -> Iterator[Node]:
     while pending:
         node = pending.pop()
         yield node
-        below: list[Node] = []
-        for name in _parts(node.__class__):
-            _collect(getattr(node, name), below)
-        below.sort(key=_place)
-        pending.extend(reversed(below))
+        pending.extend(reversed(children(node)))
+
+
+def children(node: Node) -> list[Node]:
+    """Return the nodes right below a node, in the order of the source."""
+    below: list[Node] = []
+    for name in _parts(node.__class__):
+        _collect(getattr(node, name), below)
+    below.sort(key=_place)
+    return below
 
 
 def _parts(kind: type) -> tuple[str, ...]:

@@ -28,11 +28,17 @@ class UnreadableError(Exception):
 
 
 class Origin(NamedTuple):
-    """Where an entry is defined; line 0 where it is not known."""
+    """Where an entry is defined; line 0 where it is not known.
+
+    ``source`` is the file that its ``source`` names: in a definition as it is written
+    there, after a scan like ``file``. It is empty if the source stands in the
+    definition itself.
+    """
 
     file: str
     line: int
     module: str = ""
+    source: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
@@ -137,6 +143,9 @@ class _Definition:
             raise InvalidError(
                 f"{origin}: {which} of {ns}: wanted a map, got {_type(item)}"
             )
+        source = _source(item)
+        if source:
+            origin = origin._replace(source=source)
         item = self._inlined(item, f"{origin}: entry {ns}:{item.get('name')}")
         name, kind = item.get("name"), item.get("kind")
         if not isinstance(name, str) or not name.strip():
@@ -166,6 +175,14 @@ class _Definition:
             return _inlined(value, self._read)
         except UnreadableError as error:
             raise InvalidError(f"{where}: {error}") from error
+
+
+def _source(item: dict[str, Any]) -> str:
+    data = item["data"] if isinstance(item.get("data"), dict) else item
+    source = data.get("source")
+    if isinstance(source, str) and source.startswith(_SCHEME):
+        return source.removeprefix(_SCHEME)
+    return ""
 
 
 def _inlined(value: Any, read_text: Callable[[str], str]) -> Any:

@@ -71,6 +71,7 @@ def load_project(
     lock_name: str | Path = LOCK_NAME,
     overrides: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
+    texts: Mapping[str, bytes] | None = None,
 ) -> Project:
     """Load an application from its folder.
 
@@ -80,6 +81,7 @@ def load_project(
       lock_name: The lock, relative to the folder.
       overrides: The texts of ``-o``.
       environ: The environment; that of the process if left out.
+      texts: What to read in place of files, by absolute path; see `scan`.
 
     Raises:
       InvalidError: The lock, the configuration, an override or a requirement is
@@ -110,7 +112,13 @@ def load_project(
                 fields = {"path": str(root.source)}
                 findings.append(Finding("warning", "path not found, skipping", fields))
                 continue
-            found = scan(root.source, base=folder, skip=skip, never=[lock.modules_dir])
+            found = scan(
+                root.source,
+                base=folder,
+                skip=skip,
+                never=[lock.modules_dir],
+                texts=texts,
+            )
             failures.extend(found.failures)
             findings.extend(found.findings)
             located.extend(_owned(found.entries, root.module))

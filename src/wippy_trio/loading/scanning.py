@@ -67,6 +67,7 @@ def scan(
     base: Path,
     skip: Collection[str] = (),
     never: Collection[Path] = (),
+    texts: Mapping[str, bytes] | None = None,
 ) -> Scanned:
     """Read the entries of all definition files below a root.
 
@@ -77,13 +78,15 @@ def scan(
       base: Paths in messages are relative to it.
       skip: Names of folders that are not entered, at any depth.
       never: Folders that are not entered, such as the store of modules.
+      texts: What to read in place of files, by absolute path: the unsaved buffers of an
+        editor.
 
     Source: apps 1.3.
     """
     entries: list[Located] = []
     failures: list[Failure] = []
     findings: list[Finding] = []
-    reader = _Reader(root)
+    reader = _Reader(root, texts or {})
     closed = {os.path.realpath(folder) for folder in never}
     for path in _definition_files(str(root), frozenset(skip), closed, findings):
         shown = os.path.relpath(path, base)
@@ -95,7 +98,11 @@ def scan(
         except Error as error:
             failure = Failure(shown, error)
         else:
-            entries.extend(found)
+            for entry, origin in found:
+                if origin.source:
+                    place = os.path.relpath(reader.place(path, origin.source), base)
+                    origin = origin._replace(source=place)
+                entries.append(Located(entry, origin))
             continue
         failures.append(failure)
         fields = {"path": shown, "error": str(failure.error)}
@@ -136,9 +143,10 @@ def _definition_files(
 class _Reader:
     """Read files of one root, and none outside it."""
 
-    __slots__ = ("_folders", "_real", "_root")
+    __slots__ = ("_folders", "_real", "_root", "_texts")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, bytes]) -> None:
+        self._texts = texts
         self._root = os.path.abspath(root)  # noqa: PTH100 - links are resolved below
         self._real = os.path.realpath(root)
         self._folders: dict[str, bool] = {}
@@ -158,8 +166,7 @@ class _Reader:
         if "\0" in relative:
             shown = shown.replace("\0", "\\0")
             raise UnreadableError(f"{shown}: wanted a path, found a zero byte")
-        start = self._root if rooted else os.path.dirname(definition)  # noqa: PTH120 - text in, text out
-        path = os.path.abspath(os.path.join(start, relative))  # noqa: PTH100, PTH118 - as above
+        path = self.place(definition, target)
         if not _below(path, self._root):
             raise UnreadableError(f"{shown}: outside the source root {self._root}")
         try:
@@ -167,8 +174,17 @@ class _Reader:
         except UnreadableError as error:
             raise UnreadableError(f"{shown}: {error}") from error
 
+    def place(self, definition: str, target: str) -> str:
+        """Return the absolute path that a ``file://`` value names."""
+        start = self._root if target.startswith("/") else os.path.dirname(definition)  # noqa: PTH120 - text in, text out
+        return os.path.abspath(os.path.join(start, target.lstrip("/")))  # noqa: PTH100, PTH118 - as above
+
     def read(self, path: str) -> bytes:
         """Read a file of the root; links may lead elsewhere within it only."""
+        if self._texts:
+            text = self._texts.get(os.path.abspath(path))  # noqa: PTH100 - as above
+            if text is not None:
+                return text
         folder = os.path.dirname(path)  # noqa: PTH120 - as above
         inside = self._folders.get(folder)
         if inside is None:
