@@ -40,9 +40,15 @@ class Outcome(NamedTuple):
         found = []
         for line in self.err.splitlines():
             message = re.sub(r"^\S+ \S+\t\w+\t", "", line)
-            message = re.sub(r', "pid": "[^"]*"(?=, "location")', "", message)
-            message = re.sub(r', "location": "[^"]*"', "", message)
-            found.append(re.sub(r'\{"pid": "[^"]*"\}$', "", message).rstrip())
+            head, brace, fields = message.partition("\t{")
+            if brace:
+                kept = json.loads("{" + fields)
+                for name in ("pid", "process_pid", "location"):
+                    kept.pop(name, None)
+                message = head + (
+                    "\t" + json.dumps(kept, sort_keys=True) if kept else ""
+                )
+            found.append(message)
         return found
 
 

@@ -305,7 +305,7 @@ def test_12_jobs_are_found_in_the_registry(tmp_path: Path) -> None:
     for job, count in counts.items():
         ticks = [m for m in said if m.startswith("TICK") and f"app:job_{job}" in m]
         assert ticks == [
-            f'TICK\t{{"entry": "app:job_{job}", "run": {n}, "result": "done {n}"}}'
+            f'TICK\t{{"entry": "app:job_{job}", "result": "done {n}", "run": {n}}}'
             for n in range(1, count + 1)
         ]
     assert_stopped(outcome, "scheduler.service")

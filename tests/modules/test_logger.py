@@ -92,3 +92,18 @@ def test_a_record_never_fails(tmp_path: Path) -> None:
     assert by_event["three"]["no"] is False
     assert by_event["three"]["f"].startswith("function: ")
     assert by_event["nil"]["log_level"] == "info"
+
+
+def test_fields_named_as_our_own_are_told_beside_them(tmp_path: Path) -> None:
+    """Neither the program's nor ours is lost (apps 11.3.7)."""
+    source = """
+    return { main = function()
+      logger:info("seen", { pid = "theirs", location = "there" })
+    end }
+    """
+    with structlog.testing.capture_logs() as logs:
+        run_function(tmp_path, source, modules="logger")
+    [record] = [entry for entry in logs if entry["event"] == "seen"]
+    assert (record["pid"], record["location"]) == ("theirs", "there")
+    assert record["process_pid"] == "{app:f|0x00001}"
+    assert record["process_location"] == "app:f:3"

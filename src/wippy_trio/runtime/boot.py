@@ -401,9 +401,11 @@ class RunningRuntime:
         logger = get_logger(name)
         bound = {**(fields or {})}
         pid = str(process.pid) if process is not None else ""
-        bound.setdefault("pid", pid)
+        # A field of the program's own keeps its name; both are told (apps 11.3.7).
+        bound["process_pid" if "pid" in bound else "pid"] = pid
         if location:
-            bound.setdefault("location", location)
+            taken = "location" in bound
+            bound["process_location" if taken else "location"] = location
         bound.pop("event", None)
         getattr(logger, level)(message, **{str(k): v for k, v in bound.items()})
 
