@@ -2,7 +2,8 @@
 
 In a tutorial or a how-to guide, a fence under a line ``**`path`**`` is a file, with
 ``(add)`` behind it the rest of one. A ``console`` fence shows commands after ``$ ``
-and all that they print; ``...`` on a line of its own stands for any lines.
+and all that they print; ``...`` on a line of its own stands for any lines. A ``sh``
+fence that begins with ``pip install -e`` installs a package of the page.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,8 +63,26 @@ def commands_of(text: str) -> list[Command]:
     return [Command(*pair) for pair in zip(parts[1::2], parts[2::2], strict=True)]
 
 
+def install(line: str, folder: Path) -> None:
+    """Do what an editable install does: a path, and what the package says of itself."""
+    place = folder / line.removeprefix("pip install -e ").strip()
+    project = tomllib.loads((place / "pyproject.toml").read_text("utf-8"))["project"]
+    info = place / f"{project['name']}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\n"
+        f"Version: {project['version']}\n"
+    )
+    rows = []
+    for group, points in project["entry-points"].items():
+        rows += [f"[{group}]", *(f"{name} = {at}" for name, at in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(rows) + "\n")
+
+
 def run(line: str, folder: Path) -> str:
     """Type a line: our command and ``python`` are those of this environment."""
+    installed = [str(path.parent) for path in folder.glob("*/*.dist-info")]
+    paths = os.pathsep.join([*installed, os.environ.get("PYTHONPATH", "")])
     words = shlex.split(line)
     ours = {
         "python": [sys.executable],
@@ -72,7 +92,7 @@ def run(line: str, folder: Path) -> str:
     outcome = subprocess.run(
         [*ours[words[0]], *words[1:]],
         cwd=folder,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": paths},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -99,6 +119,8 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             before = f"{file.read_text('utf-8')}\n" if block.add else ""
             file.write_text(before + block.text, "utf-8")
+        elif block.language == "sh" and block.text.startswith("pip install -e"):
+            install(block.text, tmp_path)
         elif block.language == "console":
             for command in commands_of(block.text):
                 assert_shows(command.output, run(command.line, tmp_path))

@@ -54,7 +54,7 @@ def test_modules_and_kinds_of_installed_packages_are_found(tmp_path: Path) -> No
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
         "[wippy_trio.modules]\ngreeting = acme:MODULE\n"
-        "[wippy_trio.kinds]\nthing = acme:Thing\n"
+        "[wippy_trio.kinds]\nacme.thing = acme:Thing\n"
     )
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{PLUGIN}"
     outcome = subprocess.run(

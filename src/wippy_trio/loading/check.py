@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.loading.plugins import KINDS_GROUP, plugins
 from wippy_trio.registry import (
     KINDS,
     Finding,
@@ -54,12 +55,13 @@ def check_kinds(
     Source: apps 13.4.
     """
     for entry in entries.values():
-        if known_kind(entry.kind):
+        if known_kind(entry.kind) or entry.kind in plugins(KINDS_GROUP):
             continue
         import difflib  # noqa: PLC0415 - wanted only where something is wrong
 
         fields = {**_place(entry, origins), "kind": entry.kind}
-        close = difflib.get_close_matches(entry.kind, sorted(KINDS), 1)
+        kinds = sorted({*KINDS, *plugins(KINDS_GROUP)})
+        close = difflib.get_close_matches(entry.kind, kinds, 1)
         if close:
             fields["use_instead"] = close[0]
         yield Finding("error", "unsupported entry kind", fields)

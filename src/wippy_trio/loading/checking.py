@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.loading.plugins import MODULES_GROUP, plugins
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -143,9 +145,10 @@ def _closure(
 
 
 def module_names() -> list[str]:
-    """List the host modules that come with us and can be declared."""
+    """List the host modules that are installed and can be declared."""
     found = {file.stem for file in MODULES.glob("*.py")}
     found |= {file.parent.name for file in MODULES.glob("*/__init__.py")}
+    found |= set(plugins(MODULES_GROUP))
     return sorted(name.rstrip("_") for name in found if not name.startswith("_"))
 
 
@@ -175,7 +178,11 @@ def _file(name: str) -> Path | None:
     for file in (MODULES / f"{name}.py", MODULES / name / "__init__.py"):
         if file.is_file():
             return file
-    return _other_files().get(name)
+    other = _other_files().get(name)
+    if other is not None:
+        return other
+    plugin = plugins(MODULES_GROUP).get(name)
+    return None if plugin is None else plugin.file()
 
 
 @cache

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from wippy_trio.errors import NotFoundError, UnavailableError
+from wippy_trio.loading.plugins import KINDS_GROUP, MODULES_GROUP, Plugin, plugins
 from wippy_trio.registry import known_module
 from wippy_trio.sdk import EntryKind, LuaModule
 
@@ -48,14 +49,9 @@ def _own_modules() -> dict[str, str]:
     return names
 
 
-@functools.cache
-def _foreign_modules() -> dict[str, str]:
-    return {point.name: point.value for point in _plugins("wippy_trio.modules")}
-
-
 def module_names() -> frozenset[str]:
     """List the modules that can be declared here."""
-    return frozenset(_own_modules()) | frozenset(_foreign_modules()) | ALWAYS
+    return frozenset(_own_modules()) | frozenset(plugins(MODULES_GROUP)) | ALWAYS
 
 
 def has_module(name: str) -> bool:
@@ -64,7 +60,7 @@ def has_module(name: str) -> bool:
         name in ALWAYS
         or name in _own_modules()
         or known_module(name)
-        or name in _foreign_modules()
+        or name in plugins(MODULES_GROUP)
     )
 
 
@@ -78,28 +74,61 @@ def load_module(name: str) -> LuaModule:
         needs is missing.
     """
     where = _own_modules().get(name)
-    attribute = "MODULE"
-    if where is None and name in _foreign_modules():
-        where, _, attribute = _foreign_modules()[name].partition(":")
-    if where is None:
-        if known_module(name):
-            raise UnavailableError(f"module {name} is not available in this version")
-        raise NotFoundError(f"module '{name}' not found")
-    found = getattr(importlib.import_module(where), attribute or "MODULE", None)
+    if where is not None:
+        found = getattr(importlib.import_module(where), "MODULE", None)
+    else:
+        plugin = plugins(MODULES_GROUP).get(name)
+        if plugin is None:
+            if known_module(name):
+                raise _not_available(name)
+            raise NotFoundError(f"module '{name}' not found")
+        found = _plugged(plugin, f"module {name}", "MODULE")
+        if not isinstance(found, LuaModule):
+            raise UnavailableError(
+                f"module {name} of the package {plugin.package}: wanted a LuaModule at "
+                f"{plugin.place}:{plugin.attribute}, found {type(found).__name__}",
+                retryable=False,
+            )
+        if found.name != name:
+            raise UnavailableError(
+                f"module {name} of the package {plugin.package}: its LuaModule has the "
+                f"name {found.name!r}, wanted that of its entry point",
+                retryable=False,
+            )
     if not isinstance(found, LuaModule):
-        raise UnavailableError(f"module {name} is not available in this version")
+        raise _not_available(name)
+    return found
+
+
+def _not_available(name: str) -> UnavailableError:
+    return UnavailableError(f"module {name} is not available in this version")
+
+
+def _plugged(plugin: Plugin, what: str, default: str) -> Any:
+    """Import what an entry point names; its faults become ours to tell."""
+    where = f"{what} of the package {plugin.package}"
+    try:
+        found: Any = importlib.import_module(plugin.place)
+        for part in (plugin.attribute or default).split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        # Whatever a stranger's module raises while it is imported.
+        raise UnavailableError(
+            f"{where} cannot be imported: {type(error).__name__}: {error}",
+            retryable=False,
+        ) from error
     return found
 
 
 def module_table() -> list[dict[str, Any]]:
     """Tell name, purpose and classes of every module that is built."""
     rows: list[dict[str, Any]] = []
-    for name in sorted({*_own_modules(), *_foreign_modules()}):
+    for name in sorted({*_own_modules(), *plugins(MODULES_GROUP)}):
         try:
             module = load_module(name)
         except UnavailableError:
             continue
-        where = _own_modules().get(name) or _foreign_modules()[name].partition(":")[0]
+        where = _own_modules().get(name) or plugins(MODULES_GROUP)[name].place
         text = (sys.modules[where].__doc__ or "").partition("\n")[0]
         text = text.partition("(")[0].strip().rstrip(".")
         rows.append(
@@ -120,7 +149,7 @@ def check_installed(name: str) -> None:
 
     Source: modules-data L-5.
     """
-    if name in _own_modules() or name in _foreign_modules():
+    if name in _own_modules() or name in plugins(MODULES_GROUP):
         try:
             missing = load_module(name).missing()
         except UnavailableError:  # known, not built yet: fails at use (design 7)
@@ -147,17 +176,15 @@ def handler_class(kind: str) -> type[EntryKind] | None:
         for cls in _handlers_in(name):
             if kind in cls.kinds:
                 return cls
-    for cls in _foreign_handlers():
-        if kind in cls.kinds:
-            return cls
-    return None
+    plugin = plugins(KINDS_GROUP).get(kind)
+    return None if plugin is None else _foreign_handler(plugin)
 
 
 def handler_classes() -> Iterator[type[EntryKind]]:
     """Find the handlers of all kinds."""
     for name in _service_modules():
         yield from _handlers_in(name)
-    yield from _foreign_handlers()
+    yield from dict.fromkeys(map(_foreign_handler, plugins(KINDS_GROUP).values()))
 
 
 @functools.cache
@@ -211,54 +238,14 @@ def _handlers_in(name: str) -> tuple[type[EntryKind], ...]:
     )
 
 
-@functools.cache
-def _foreign_handlers() -> tuple[type[EntryKind], ...]:
-    return tuple(point.load() for point in _plugins("wippy_trio.kinds"))
-
-
-# -- installed packages ----------------------------------------------------------------
-
-
-def _plugins(group: str) -> tuple[Any, ...]:
-    """List the entry points of a group."""
-    if not _has_plugins():
-        return ()
-    from importlib.metadata import entry_points  # noqa: PLC0415 - start-up cost
-
-    return tuple(entry_points(group=group))
-
-
-@functools.cache
-def _has_plugins() -> bool:
-    """Tell whether an installed package may have entry points for us.
-
-    ``importlib.metadata`` parses the entry points of all packages, 20 ms and more; a
-    look at the files for our name takes a tenth. Where packages may lie in an archive
-    or are found by a finder of their own, the answer is yes.
-    """
-    usual = {"BuiltinImporter", "FrozenImporter", "PathFinder"}
-    for finder in sys.meta_path:
-        name = getattr(finder, "__name__", type(finder).__name__)
-        if name not in usual and hasattr(finder, "find_distributions"):
-            return True
-    for place in dict.fromkeys(sys.path):
-        try:
-            with os.scandir(place or ".") as entries:
-                names = [e.path for e in entries if e.name.endswith(("-info", ".egg"))]
-        except NotADirectoryError:
-            return True
-        except OSError:
-            continue
-        for path in names:
-            file = os.path.join(path, "entry_points.txt")  # noqa: PTH118
-            if path.endswith(".egg"):
-                file = os.path.join(path, "EGG-INFO", "entry_points.txt")  # noqa: PTH118
-            try:
-                with open(file, "rb") as opened:  # noqa: PTH123 - start-up cost
-                    if b"[wippy_trio." in opened.read():
-                        return True
-            except NotADirectoryError:
-                return True
-            except OSError:
-                continue
-    return False
+def _foreign_handler(plugin: Plugin) -> type[EntryKind]:
+    found = _plugged(plugin, f"kind {plugin.name}", "")
+    handles = isinstance(found, type) and issubclass(found, EntryKind)
+    if not handles or plugin.name not in found.kinds:
+        raise UnavailableError(
+            f"kind {plugin.name} of the package {plugin.package}: wanted at "
+            f"{plugin.place}:{plugin.attribute} an EntryKind with that name among its "
+            f"kinds, found {found!r}",
+            retryable=False,
+        )
+    return found

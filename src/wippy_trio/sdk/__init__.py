@@ -2,8 +2,8 @@
 
 `LuaModule` makes a module, `method` tunes a handle's method, `current_process` tells
 for whom a function acts, `runtime_of` and `current_runtime` reach the running services,
-`EntryKind` and `Service` are the contract of an entry kind, `run_in_thread` calls what
-blocks.
+`EntryKind` and `Service` are the contract of an entry kind, `Fields` reads what stands
+in an `Entry`, `run_in_thread` calls what blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         current_process,
         move_to_thread,
     )
+    from wippy_trio.registry import Entry
     from wippy_trio.sdk.chance import Randomness
+    from wippy_trio.sdk.fields import Fields
     from wippy_trio.sdk.kind import EntryKind, Service, ServiceReport
     from wippy_trio.sdk.lifecycle import (
         Identity,
@@ -67,7 +69,9 @@ _HOME = {
         "wippy_trio.errors",
     ),
     "Bag": "wippy_trio.sdk.module",
+    "Entry": "wippy_trio.registry",
     "EntryKind": "wippy_trio.sdk.kind",
+    "Fields": "wippy_trio.sdk.fields",
     "Identity": "wippy_trio.sdk.lifecycle",
     "Lifecycle": "wippy_trio.sdk.lifecycle",
     "LuaModule": "wippy_trio.sdk.module",
@@ -94,8 +98,10 @@ __all__ = [
     "Bag",
     "CanceledError",
     "ConflictError",
+    "Entry",
     "EntryKind",
     "Error",
+    "Fields",
     "Identity",
     "InternalError",
     "InvalidError",

@@ -117,7 +117,10 @@ class Fields:
             return 0.0
         if not isinstance(value, str):
             raise self._wrong(name, "a duration like 5s")
-        seconds = parse_seconds(value)
+        try:
+            seconds = parse_seconds(value)
+        except InvalidError:
+            raise self._wrong(name, "a duration like 5s") from None
         if seconds < 0:
             raise self._wrong(name, "a duration of 0 or more")
         return seconds
