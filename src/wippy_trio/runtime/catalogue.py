@@ -240,12 +240,13 @@ def _handlers_in(name: str) -> tuple[type[EntryKind], ...]:
 
 def _foreign_handler(plugin: Plugin) -> type[EntryKind]:
     found = _plugged(plugin, f"kind {plugin.name}", "")
-    handles = isinstance(found, type) and issubclass(found, EntryKind)
-    if not handles or plugin.name not in found.kinds:
-        raise UnavailableError(
-            f"kind {plugin.name} of the package {plugin.package}: wanted at "
-            f"{plugin.place}:{plugin.attribute} an EntryKind with that name among its "
-            f"kinds, found {found!r}",
-            retryable=False,
-        )
-    return found
+    if isinstance(found, type) and issubclass(found, EntryKind):
+        handler: type[EntryKind] = found
+        if plugin.name in handler.kinds:
+            return handler
+    raise UnavailableError(
+        f"kind {plugin.name} of the package {plugin.package}: wanted at "
+        f"{plugin.place}:{plugin.attribute} an EntryKind with that name among its "
+        f"kinds, found {found!r}",
+        retryable=False,
+    )
