@@ -8,10 +8,11 @@ invent one, core E-2) is carried by the instance.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "AlreadyExistsError",
@@ -25,6 +26,7 @@ __all__ = [
     "RateLimitedError",
     "TimedOutError",
     "UnavailableError",
+    "during",
 ]
 
 
@@ -37,6 +39,9 @@ class Error(Exception):
       details: Facts for the reader, by text key.
       kind: Overrides the kind of the class, for kinds without a class.
       stack: The Lua stack where it was made, as text.
+      context: During what it happened. The message is without it: it shows in the
+        stack, and before the message once the error is wrapped or leaves its process
+        (core E-22, modules-data 0.4).
 
     Source: core section 13.
     """
@@ -51,6 +56,7 @@ class Error(Exception):
         details: Mapping[str, Any] | None = None,
         kind: str | None = None,
         stack: str = "",
+        context: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -58,9 +64,24 @@ class Error(Exception):
         self.details = dict(details) if details else None
         self.kind = self.KIND if kind is None else kind
         self.stack = stack
+        self.context = context
 
     def __str__(self) -> str:
-        return self.message
+        return f"{self.context}: {self.message}" if self.context else self.message
+
+    def crossed(self) -> Error:
+        """Give the error as another process sees it: the context is in the message."""
+        if not self.context:
+            return self
+        found = self.of(
+            self.kind,
+            str(self),
+            retryable=self.retryable,
+            details=self.details,
+            stack=self.stack,
+        )
+        found.__cause__ = self
+        return found
 
     @staticmethod
     def of(
@@ -70,6 +91,7 @@ class Error(Exception):
         retryable: bool | None = None,
         details: Mapping[str, Any] | None = None,
         stack: str = "",
+        context: str = "",
     ) -> Error:
         """Build the error whose class stands for ``kind``.
 
@@ -78,8 +100,26 @@ class Error(Exception):
           the kind when no class has it.
         """
         return BY_KIND.get(kind, Error)(
-            message, retryable=retryable, details=details, kind=kind, stack=stack
+            message,
+            retryable=retryable,
+            details=details,
+            kind=kind,
+            stack=stack,
+            context=context,
         )
+
+
+@contextmanager
+def during(context: str) -> Iterator[None]:
+    """Name what was going on in each error that leaves the block.
+
+    The message stays as it is; a context that the error has already goes before it.
+    """
+    try:
+        yield
+    except Error as error:
+        error.message, error.context = str(error), context
+        raise
 
 
 class InvalidError(Error):

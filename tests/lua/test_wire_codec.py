@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.lua.data_prelude import VERSIONS, shared_vm
 from tests.lua.graphs import EQUAL, Graph, graphs
-from wippy_trio.errors import ConflictError, Error, InvalidError
+from wippy_trio.errors import ConflictError, Error, InvalidError, NotFoundError
 from wippy_trio.kernel import Pid
 from wippy_trio.lua.codec import _Reader, _Writer, decode, encode
 
@@ -252,6 +252,17 @@ def test_errors_cross_with_kind_message_flag_details_and_stack() -> None:
     assert third.kind == "Conflict"
 
 
+def test_the_context_of_an_error_crosses() -> None:
+    error = NotFoundError("gone", context="open entry")
+    for wire in (encode([error]), written_long((error,))):
+        (back,) = decode(through_lua(wire))
+        assert (back.message, back.context, str(back)) == (
+            "gone",
+            "open entry",
+            "open entry: gone",
+        )  # modules-data E-a
+
+
 def test_lua_errors_arrive_as_the_class_of_their_kind() -> None:
     (error,) = decode(
         shared_vm().run("""
@@ -337,8 +348,8 @@ def test_a_nesting_of_a_thousand_crosses_and_more_is_refused() -> None:
         b"\x91\x91\xd4\x01\x05",
         b"\x91\xd4\x09\x00",
         b"\x91\xc7\x00\x02",
-        b"\x91\xc7\x05\x02\xc0\xc0\xc0\xc0\xc0",
-        b"\x91\xc7\x06\x02\xa0\xa0\xc0\xc0\xa0\xc0",
+        b"\x91\xc7\x06\x02\xc0\xc0\xc0\xc0\xc0\xc0",
+        b"\x91\xc7\x07\x02\xa0\xa0\xc0\xc0\xa0\xc0\xc0",
         b"\x91\x01\x02",
     ],
 )

@@ -76,6 +76,8 @@ def test_scopes_answer_and_identities_travel(tmp_path: Path) -> None:
       out[15] = security.actor() == nil and security.scope() == nil
       local _, err = security.policy("app:none")
       out[16] = err:kind() .. err:message()
+      out[22] = err:stack():match("^[^\\n]*")
+      out[23] = errors.wrap(err, "again"):message()
       _, err = security.named_scope("app:none")
       out[17] = err:kind() .. err:message()
       out[18] = pcall(security.new_scope, { "app:read" })
@@ -96,8 +98,10 @@ def test_scopes_answer_and_identities_travel(tmp_path: Path) -> None:
     assert got[11] == "security.Actor{ann}annuser"
     assert got[12] == "ann user 2"  # apps 8.6
     assert got[13:15] == [False, True]  # apps 8.4.3
-    assert got[15] == "Internalget policy: policy app:none not found"
-    assert got[16] == "Internalget policy group: policy group app:none not found"
+    assert got[15] == "Internalpolicy app:none not found"
+    assert got[16] == "Internalpolicy group app:none not found"
+    wrapped = "get policy: policy app:none not found"  # modules-data E-a
+    assert got[21:23] == [wrapped, wrapped]
     assert got[17:19] == [False, False]
     assert got[19] == "Invalidtoken store id is required"
     assert got[20] == "Internal"

@@ -148,7 +148,7 @@ def test_unknown_and_wrong_resources(tmp_path: Path) -> None:
         'return table.pack(told(store.get("app:none")))',
     )
     assert found[2] == "Internal"
-    assert found[3].startswith("failed to acquire resource: ")
+    assert found[3] == "resource app:none: wanted a running entry, found none"
     assert found[4] is False
 
 

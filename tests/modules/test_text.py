@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.modules.application import run_function
@@ -311,6 +311,7 @@ def test_cutting_at_separators(
     assert recursive(text, **options) == chunks
 
 
+@example(text="a aaa", size=4, overlap=1, keep=False)
 @given(
     st.text("ab \n", max_size=80), st.integers(1, 20), st.integers(0, 25), st.booleans()
 )

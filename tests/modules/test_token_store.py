@@ -101,11 +101,11 @@ def test_signed_tokens(tmp_path: Path) -> None:
         return out
         """,
     ) == [
-        "validate token: invalid token format",
-        "validate token: invalid token signature",
-        "validate token: invalid token format",
-        "validate token: invalid token format",
-        "validate token: invalid token signature",
+        "invalid token format",
+        "invalid token signature",
+        "invalid token format",
+        "invalid token format",
+        "invalid token signature",
     ]
 
 
@@ -160,10 +160,10 @@ def test_refusals(tmp_path: Path) -> None:
     ) == [
         ["Invalid", "token store id is required"],
         ["Internal", "resource is not a token store"],
-        ["Internal", "acquire token store: resource app:none: want"],
+        ["Internal", "resource app:none: wanted a running entry, f"],
         ["Invalid", "invalid expiration format: invalid duration "],
         ["Invalid", "invalid expiration format"],
-        ["Internal", "create token: resource app:none: wanted a ru"],
+        ["Internal", "resource app:none: wanted a running entry, f"],
         [False, "bad argument #1 to 'create' (security.Actor "],
     ]
 

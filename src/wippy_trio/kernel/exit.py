@@ -108,7 +108,7 @@ def exit_of_exception(pid: Pid, error: BaseException) -> Exit:
     if found is None:
         return Exit.shutdown(pid)
     if isinstance(found, Error):
-        return Exit.failed(pid, found)
+        return Exit.failed(pid, found.crossed())
     log.warning(
         "process.raised",
         pid=str(pid),

@@ -145,6 +145,7 @@ def _copy(value: Any, seen: dict[int, Any], by: Process | None) -> Any:
             retryable=value.retryable,
             details=_copy(value.details, seen, by),
             stack=value.stack,
+            context=value.context,
         )
     elif isinstance(value, Passable):
         copy = value if value.passed(by) else _REFUSED

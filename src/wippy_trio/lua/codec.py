@@ -138,7 +138,7 @@ def _hook(handles: FindObject | None) -> Callable[[int, memoryview], Any]:
 
     def read(code: int, data: memoryview) -> Any:
         if code == _ERROR:
-            fields = msgspec.msgpack.decode(b"\x95" + bytes(data), ext_hook=read)
+            fields = msgspec.msgpack.decode(b"\x96" + bytes(data), ext_hook=read)
             return _error_of(fields)
         if code == _HANDLE:
             pair = msgspec.msgpack.decode(b"\x92" + bytes(data), ext_hook=read)
@@ -161,18 +161,26 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 def _error_of(fields: list[Any]) -> Error:
-    """Build the error of its five fields."""
-    kind, message, retryable, details, stack = (_text(field) for field in fields)
+    """Build the error of its six fields."""
+    kind, message, retryable, details, stack, context = map(_text, fields)
     if (
         not (isinstance(kind, str) and isinstance(message, str))
         or not isinstance(stack, str)
         or not isinstance(retryable, bool | None)
         or not isinstance(details, dict | list | None)
+        or not isinstance(context, str | None)
     ):
         raise InvalidError("malformed wire data: a structured error of the wrong form")
     if isinstance(details, list):
         details = dict(enumerate(details, 1)) or None
-    return Error.of(kind, message, retryable=retryable, details=details, stack=stack)
+    return Error.of(
+        kind,
+        message,
+        retryable=retryable,
+        details=details,
+        stack=stack,
+        context=context or "",
+    )
 
 
 def _text(value: Any) -> Any:
@@ -410,6 +418,7 @@ def _error_fields(error: Error) -> Iterator[tuple[str, Any]]:
     yield "retryable", error.retryable
     yield "details", error.details
     yield "stack", error.stack
+    yield "context", error.context or None
 
 
 def _extension_header(code: int, size: int) -> bytes:
@@ -605,7 +614,7 @@ class _Reader:
                 raise self.damaged(f"reference to object {number}")
             return self.objects[number]
         if code == _ERROR:
-            self.open(_FIELDS, [], 5)
+            self.open(_FIELDS, [], 6)
         elif code == _HANDLE:
             self.open(_OBJECT, [], 2)
         else:

@@ -80,7 +80,7 @@ def protect(fn: Callable[..., Any]) -> Callable[..., Any]:
             return (
                 False,
                 error.kind.encode(),
-                to_bytes(error.message),
+                to_bytes(str(error)),
                 False if error.retryable is None else error.retryable,
                 details,
             )

@@ -41,7 +41,7 @@ def decode(text: Any) -> bytes:
     if bad is not None:
         at = _original_offset(given, bad)
         message = f"illegal base64 data at input byte {at}"
-        raise InvalidError(message, retryable=False)
+        raise InvalidError(message, retryable=False, context="decode failed")
     return binascii.a2b_base64(kept)
 
 

@@ -136,6 +136,10 @@ def _encoder(table: LuaModule, window: int) -> None:
         return packer.compress(source) + packer.flush()
 
 
+def _refused(format_: str, reason: str) -> InvalidError:
+    return InvalidError(reason, retryable=False, context=f"invalid {format_} data")
+
+
 _encoder(GZIP, 31)
 _encoder(ZLIB, 15)
 _encoder(DEFLATE, -15)
@@ -169,16 +173,18 @@ def gzip_decode(data: Any, options: Any = None) -> bytes:
     rest = _data(data)
     room = Room(_options(options))
     if not rest.startswith(_GZIP_MAGIC) or len(rest) < 10:
-        raise InvalidError("invalid gzip data: no gzip header", retryable=False)
+        raise _refused("gzip", "no gzip header")
     try:
         while rest.startswith(_GZIP_MAGIC):
             rest = _inflate(rest, 31, room)
     except OverflowError as error:
         raise InternalError(str(error)) from None
     except ValueError as error:
-        raise InternalError(f"gzip decode failed: {error}") from None
+        raise InternalError(str(error), context="gzip decode failed") from None
     if rest:
-        raise InternalError("gzip decode failed: something follows the last member")
+        raise InternalError(
+            "something follows the last member", context="gzip decode failed"
+        )
     return room.joined()
 
 
@@ -190,13 +196,13 @@ def zlib_decode(data: Any, options: Any = None) -> bytes:
     head = int.from_bytes(source[:2], "big")
     named = head & 0x20
     if len(source) < 2 or head >> 8 & 15 != 8 or head >> 12 > 7 or head % 31 or named:
-        raise InvalidError("invalid zlib data: no zlib header", retryable=False)
+        raise _refused("zlib", "no zlib header")
     try:
         _inflate(source, 15, room)
     except OverflowError as error:
         raise InternalError(str(error)) from None
     except ValueError as error:
-        raise InternalError(f"zlib decode failed: {error}") from None
+        raise InternalError(str(error), context="zlib decode failed") from None
     return room.joined()
 
 
@@ -210,7 +216,7 @@ def deflate_decode(data: Any, options: Any = None) -> bytes:
     except OverflowError as error:
         raise InvalidError(str(error), retryable=False) from None
     except ValueError as error:
-        raise InvalidError(f"invalid deflate data: {error}", retryable=False) from None
+        raise _refused("deflate", str(error)) from None
     return room.joined()
 
 
@@ -241,14 +247,12 @@ def brotli_decode(data: Any, options: Any = None) -> bytes:
         while not unpacker.is_finished():
             piece = unpacker.process(b"", output_buffer_limit=room.chunk)
             if not piece and not unpacker.is_finished():
-                raise InvalidError(
-                    "invalid brotli data: unexpected end of data", retryable=False
-                )
+                raise _refused("brotli", "unexpected end of data")
             room.put(piece)
     except OverflowError as error:
         raise InvalidError(str(error), retryable=False) from None
     except brotli.error:
-        raise InvalidError("invalid brotli data: damaged", retryable=False) from None
+        raise _refused("brotli", "damaged") from None
     return room.joined()
 
 
@@ -298,13 +302,15 @@ def zstd_decode(data: Any, options: Any = None) -> bytes:
             room.put(unpacker.decompress(rest, max_length=room.chunk))
             while not unpacker.eof:
                 if unpacker.needs_input:
-                    raise InternalError("zstd decode failed: unexpected end of data")
+                    raise InternalError(
+                        "unexpected end of data", context="zstd decode failed"
+                    )
                 room.put(unpacker.decompress(b"", max_length=room.chunk))
             rest = unpacker.unused_data
     except OverflowError as error:
         raise InternalError(str(error)) from None
     except library.ZstdError as error:
-        raise InternalError(f"zstd decode failed: {_reason(error)}") from None
+        raise InternalError(_reason(error), context="zstd decode failed") from None
     return room.joined()
 
 
@@ -357,7 +363,9 @@ def _trained(texts: list[bytes], size: int, level: int) -> bytes:
     try:
         made = library.finalize_dict(raw, texts, size, level).dict_content
     except (library.ZstdError, ValueError) as error:
-        raise InternalError(f"zstd dict training failed: {_reason(error)}") from None
+        raise InternalError(
+            _reason(error), context="zstd dict training failed"
+        ) from None
     return made
 
 

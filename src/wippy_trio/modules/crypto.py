@@ -17,6 +17,7 @@ from wippy_trio.sdk import (
     LuaModule,
     Randomness,
     current_process,
+    during,
     randomness,
 )
 
@@ -186,7 +187,9 @@ def _cipher(name: str, make: Callable[[bytes], Any]) -> None:
         try:
             opened: bytes = cipher.decrypt(data[:_NONCE], data[_NONCE:], aad or None)
         except InvalidTag:
-            raise InternalError("message authentication failed") from None
+            raise InternalError(
+                "message authentication failed", context="decrypt"
+            ) from None
         return opened
 
 
@@ -209,13 +212,14 @@ def jwt_encode(payload: dict[str, Any], key: bytes, alg: Any) -> str:
 @JWT.export(name="verify")
 def jwt_verify(token: bytes, key: bytes, alg: Any, require_exp: Any) -> dict[str, Any]:
     """Check a token against the algorithm asked for, never against its own."""
-    return verify(
-        token,
-        key,
-        alg if isinstance(alg, str) else "HS256",
-        now=current_process().host.node.clock.unix(),
-        require_exp=require_exp is not False,
-    )
+    with during("verify token"):
+        return verify(
+            token,
+            key,
+            alg if isinstance(alg, str) else "HS256",
+            now=current_process().host.node.clock.unix(),
+            require_exp=require_exp is not False,
+        )
 
 
 # -- derived keys, comparison ----------------------------------------------------------

@@ -46,13 +46,13 @@ def _clock() -> Callable[[], int]:
     return lambda: int(clock.unix() * 1e9)
 
 
-def _attempt(run: Callable[[], Any]) -> Any:
+def _attempt(doing: str, run: Callable[[], Any]) -> Any:
     """Run, and give every failure the kind that programs see."""
     try:
         return run()
     except Error as error:
         raise InternalError(
-            error.message, retryable=False, details=error.details
+            str(error), retryable=False, details=error.details, context=doing
         ) from None
 
 
@@ -74,7 +74,7 @@ class Program:
     def run(self, env: dict[str, Any] | None = None) -> Any:
         """Evaluate it over variables."""
         variables, now = bag(env), _clock()
-        return _attempt(lambda: self._compiled.run(variables, now=now))
+        return _attempt("run failed", lambda: self._compiled.run(variables, now=now))
 
 
 MODULE.handle(Program)
@@ -84,7 +84,7 @@ MODULE.handle(Program)
 def eval_(source: str, env: dict[str, Any] | None = None) -> Any:
     """Evaluate a text; the last 1000 texts are kept compiled."""
     text, variables, now = _wanted(source), bag(env), _clock()
-    return _attempt(lambda: evaluate(text, variables, now=now))
+    return _attempt("eval failed", lambda: evaluate(text, variables, now=now))
 
 
 @MODULE.export(opaque="text", name="compile")
@@ -93,4 +93,8 @@ def compile_(source: str, env: dict[str, Any] | None = None) -> Program:
     text, sample = _wanted(source), bag(env)
     if isinstance(sample, list):
         raise InvalidError("env must be a map of variables", retryable=False)
-    return Program(_attempt(lambda: compile_expression(text, environment_names=sample)))
+    return Program(
+        _attempt(
+            "compile failed", lambda: compile_expression(text, environment_names=sample)
+        )
+    )

@@ -194,7 +194,7 @@ def policy(id: str) -> Any:  # noqa: A002 - its name
     try:
         return current_runtime().policies.policy(id)
     except Error as error:
-        raise InternalError(f"get policy: {error}") from error
+        raise _wrapped("get policy", error) from error
 
 
 @MODULE.export
@@ -204,7 +204,7 @@ def named_scope(id: str) -> Any:  # noqa: A002
     try:
         return current_runtime().policies.named_scope(id)
     except Error as error:
-        raise InternalError(f"get policy group: {error}") from error
+        raise _wrapped("get policy group", error) from error
 
 
 @MODULE.export(pair=False, raises=True)
@@ -272,7 +272,7 @@ class Tokens:
         except InvalidError:
             raise
         except Error as error:
-            raise InternalError(f"create token: {error}") from error
+            raise _wrapped("create token", error) from error
 
     async def validate(self, token: str) -> tuple[Any, ...]:
         """Give actor and scope, or an error in the third place."""
@@ -304,7 +304,7 @@ class Tokens:
 
 
 def _wrapped(doing: str, error: Error) -> InternalError:
-    return InternalError(f"{doing}: {error}", retryable=False)
+    return InternalError(str(error), retryable=False, context=doing)
 
 
 @MODULE.export(raises=_DeniedError)

@@ -338,7 +338,7 @@ def get(id: str) -> Any:  # noqa: A002 - its name
     try:
         found = current_runtime().resources.get(id)
     except NotFoundError as error:
-        raise InternalError(f"failed to acquire resource: {error}") from error
+        raise InternalError(str(error), context="failed to acquire resource") from error
     if not isinstance(getattr(found, "facts", None), StoreFacts):
         raise InvalidError(f"resource {id}: wanted a store, found another kind")
     return (Local if is_local(found) else Remote)(id, found)

@@ -221,7 +221,7 @@ def _about(operation: Operation, error: Error) -> Error:
         return error
     named = Error.of(
         error.kind,
-        f"entry {id_} ({operation.entry.kind}): {error.message}",
+        f"entry {id_} ({operation.entry.kind}): {error}",
         retryable=error.retryable,
         details=error.details,
         stack=error.stack,

@@ -239,5 +239,6 @@ def _write(stream: TextIO, data: bytes, name: str) -> None:
         stream.buffer.write(data)
         stream.buffer.flush()
     except OSError as error:
-        text = f"write {name}: {error.strerror or error}"
-        raise InternalError(text, retryable=False) from error
+        raise InternalError(
+            error.strerror or str(error), retryable=False, context=f"write {name}"
+        ) from error

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RateLimitedError,
         TimedOutError,
         UnavailableError,
+        during,
     )
     from wippy_trio.lua.functions import (
         MisuseError,
@@ -65,6 +66,7 @@ _HOME = {
             "RateLimitedError",
             "TimedOutError",
             "UnavailableError",
+            "during",
         ),
         "wippy_trio.errors",
     ),
@@ -120,6 +122,7 @@ __all__ = [
     "check_permission",
     "current_process",
     "current_runtime",
+    "during",
     "hold_time",
     "method",
     "move_to_thread",

@@ -57,6 +57,8 @@ local function drop_count(_, ...)
   return ...
 end
 
+local is_error, returned = P.is_error, P.error_returned
+
 -- What a call returned, as the program sees it.
 local function outcome(tag, value, shape)
   if tag == 0 then
@@ -73,9 +75,9 @@ local function outcome(tag, value, shape)
   end
   local _, e = unpack_wire(value)
   if tag == 3 then
-    native_error(e, 0)
+    native_error(is_error(e) and returned(e) or e, 0)
   end
-  return nil, e
+  return nil, returned(e)
 end
 P.outcome = outcome
 

@@ -172,6 +172,8 @@ local function full_text(e)
   return e[MESSAGE]
 end
 
+P.error_text = full_text
+
 -- Make an error. `details` is handed over, not copied. `stack` is the text of a stack that was
 -- recorded elsewhere; without it the stack of the caller is recorded.
 function P.error_new(message, kind, retryable, details, stack, context)
@@ -191,7 +193,7 @@ function P.error_fields(e)
   if not is_error(e) then
     return nil
   end
-  return e[MESSAGE], e[KIND], e[RETRYABLE], e[DETAILS], methods.stack(e)
+  return e[MESSAGE], e[KIND], e[RETRYABLE], e[DETAILS], methods.stack(e), e[CONTEXT]
 end
 
 function P.errors_kind(e)
@@ -203,6 +205,14 @@ function P.error_trace(e, text)
   if is_error(e) and text then
     e[STACK] = text
   end
+end
+
+-- An error that was made outside of Lua gets the stack of the call that returns it.
+function P.error_returned(e)
+  if e[STACK] == "" then
+    e[STACK] = record()
+  end
+  return e
 end
 
 -- The error as the other side of a process or function boundary sees it (E-22, E-44, E-45).

@@ -259,7 +259,8 @@ end
 -- The load of a chunk failed: its error as it crosses (P-6, P-7).
 local function load_error(e, proc)
   if P.is_error(e) then
-    local message, kind, retryable, details = P.error_fields(e)
+    local _, kind, retryable, details = P.error_fields(e)
+    local message = P.error_text(e)
     if kind == P.errors.NOT_FOUND then
       return P.error_new(message, kind, retryable, details)
     end

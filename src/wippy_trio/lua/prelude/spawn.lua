@@ -159,8 +159,8 @@ local function exec_checked(task, builder, id, host_id, ...)
     if P.errors_kind(err) == K.PERMISSION_DENIED then
       return nil, err
     end
-    local message, _, retryable, details = P.error_fields(err)
-    return nil, P.error_new(message, K.INTERNAL, retryable, details)
+    local _, _, retryable, details = P.error_fields(err)
+    return nil, P.error_new(P.error_text(err), K.INTERNAL, retryable, details)
   end
   -- It has not run yet: the wait is in place before its first slice.
   task.seq = task.seq + 1

@@ -8,8 +8,8 @@
 --   * Objects are numbered from 0 in the order in which they are opened: tables and errors.
 --     ext 1 is a back reference, an unsigned number of 1, 2 or 4 bytes; so sharing and cycles
 --     within one value survive. Two values of one message share nothing (M-42).
---   * ext 2 is a structured error: kind, message, retryable, details and stack, written one
---     after the other.
+--   * ext 2 is a structured error: kind, message, retryable, details, stack and context,
+--     written one after the other.
 --   * ext 3 is a handle: class and object, written one after the other (`P.packers`,
 --     `P.unpackers`). What has no packer travels as nil (M-45).
 --   * A string that is valid UTF-8 is a `str`, any other a `bin`; Lua reads both alike.
@@ -164,12 +164,13 @@ end
 
 local function put_error(e, n, depth)
   local first = n + 1
-  local message, kind, retryable, details, stack = P.error_fields(e)
+  local message, kind, retryable, details, stack, context = P.error_fields(e)
   n = put(kind, first, depth)
   n = put(message, n, depth)
   n = put(retryable, n, depth)
   n = put(details, n, depth)
   n = put(stack, n, depth)
+  n = put(context, n, depth)
   return ext(2, n, first)
 end
 
@@ -544,19 +545,21 @@ local function get_ext(pos, size, depth)
     local number = read_count
     read_count = read_count + 1
     objects_read[number] = false
-    local kind, message, retryable, details, stack
+    local kind, message, retryable, details, stack, context
     kind, pos = get(pos, depth + 1)
     message, pos = get(pos, depth + 1)
     retryable, pos = get(pos, depth + 1)
     details, pos = get(pos, depth + 1)
     stack, pos = get(pos, depth + 1)
+    context, pos = get(pos, depth + 1)
     if pos ~= after or rawtype(kind) ~= "string" or rawtype(message) ~= "string"
       or rawtype(stack) ~= "string"
       or retryable ~= nil and rawtype(retryable) ~= "boolean"
-      or details ~= nil and rawtype(details) ~= "table" then
+      or details ~= nil and rawtype(details) ~= "table"
+      or context ~= nil and rawtype(context) ~= "string" then
       malformed("a structured error of the wrong form")
     end
-    local e = P.error_new(message, kind, retryable, details, stack)
+    local e = P.error_new(message, kind, retryable, details, stack, context)
     objects_read[number] = e
     return e, after
   elseif code == 3 then

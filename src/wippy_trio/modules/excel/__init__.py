@@ -14,6 +14,7 @@ from wippy_trio.sdk import (
     InvalidError,
     LuaModule,
     MisuseError,
+    during,
     method,
     run_in_thread,
 )
@@ -106,7 +107,9 @@ class Workbook:
 
     def new_sheet(self, name: str) -> int:
         """Make a sheet, or find it; its place from 0."""
-        return self._open().add_sheet(name)
+        book = self._open()
+        with during("create sheet"):
+            return book.add_sheet(name)
 
     def get_sheet_list(self) -> list[str]:
         """Name the sheets in order."""
@@ -117,10 +120,11 @@ class Workbook:
         book = self._open()
         found = book.find(sheet)
         if found is None:
-            raise InternalError(f"sheet {sheet} does not exist")
-        rows: list[list[str]] = await run_in_thread(
-            lambda: list(book.rows(found, 1, 1 << 30))
-        )
+            raise InternalError(f"sheet {sheet} does not exist", context="get rows")
+        with during("get rows"):
+            rows: list[list[str]] = await run_in_thread(
+                lambda: list(book.rows(found, 1, 1 << 30))
+            )
         while rows and not rows[-1]:
             rows.pop()
         return rows
@@ -136,7 +140,13 @@ class Workbook:
     @method(pair=False, opaque="text")
     def set_cell_value(self, sheet: str, cell: str, value: Any) -> Any:
         """Put a value into a cell: nil, or an error."""
-        return _outcome(lambda: self._open().put(sheet, cell, value))
+        try:
+            book = self._open()
+            with during("set cell value"):
+                book.put(sheet, cell, value)
+        except Error as error:
+            return _final(error)
+        return None
 
     @method(pair=False)
     async def write_to(self, writer: Any) -> Any:
@@ -157,7 +167,7 @@ class Workbook:
                     if error is not None:
                         return _final(error)
         except (OSError, ValueError) as error:
-            return _final(InternalError(f"write workbook: {error}"))
+            return _final(InternalError(str(error), context="write workbook"))
         except Error as error:
             return _final(error)
         return None
@@ -173,14 +183,6 @@ class Workbook:
 def _final(error: Error) -> Error:
     error.retryable = False
     return error
-
-
-def _outcome(run: Any) -> Error | None:
-    try:
-        run()
-    except Error as error:
-        return _final(error)
-    return None
 
 
 MODULE.handle(Rows)
@@ -208,4 +210,5 @@ async def open_(reader: Any) -> Workbook:
         data = b"".join(pieces)
     else:
         raise MisuseError("expected reader object")
-    return Workbook(await run_in_thread(Book.read, data))
+    with during("open"):
+        return Workbook(await run_in_thread(Book.read, data))

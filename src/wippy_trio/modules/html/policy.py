@@ -23,7 +23,7 @@ from wippy_trio.modules.html.urls import (
     read_url,
     scheme_of,
 )
-from wippy_trio.sdk import method
+from wippy_trio.sdk import during, method
 
 if TYPE_CHECKING:
     from wippy_trio.expr import Matcher
@@ -351,7 +351,8 @@ class AttrBuilder:
     @method()
     def matching(self, pattern: bytes) -> AttrBuilder:
         """Let only values stay that an RE2 expression matches somewhere."""
-        self._matcher = compile_matcher(to_text(pattern))
+        with during("regex compile error"):
+            self._matcher = compile_matcher(to_text(pattern))
         return self
 
     @method()

@@ -13,7 +13,7 @@ from wippy_trio.modules.json.schema import (
     data_from_lua,
     schema_from_lua,
 )
-from wippy_trio.sdk import Error, InvalidError, LuaModule
+from wippy_trio.sdk import Error, InvalidError, LuaModule, during
 
 __all__ = ["MODULE"]
 
@@ -34,13 +34,18 @@ LARGE = 256 * 1024
 @MODULE.export(offload=LARGE, opaque="null")
 def encode(value: Any) -> str:
     """Write a value as JSON."""
-    return codec.encode(value)
+    with during("encode failed"):
+        return codec.encode(value)
 
 
 @MODULE.export(offload=LARGE, marks=True)
 def decode(text: Any) -> Any:
     """Read a value from JSON."""
-    return codec.decode(octets(text, "string expected"))
+    data = octets(text, "string expected")
+    if not data:
+        raise InvalidError("empty string is not valid JSON")
+    with during("decode failed"):
+        return codec.decode(data)
 
 
 @MODULE.export(name="_transcode", pair=False)
@@ -56,7 +61,8 @@ def validate(schema: Any, data: Any) -> tuple[Any, ...]:
         compiled = _compiled(schema)
         if data is None:
             raise InvalidError("data is required")
-        compiled.validate(data_from_lua(data))
+        with during("validation failed"):
+            compiled.validate(data_from_lua(data))
     except Error as error:
         return _refused(error)
     return (True,)
@@ -68,7 +74,8 @@ def validate_string(schema: Any, data: Any) -> tuple[Any, ...]:
     try:
         compiled = _compiled(schema)
         text = octets(data, "data must be a JSON string")
-        compiled.validate(codec.read_whole(text))
+        with during("validation failed"):
+            compiled.validate(codec.read_whole(text))
     except Error as error:
         return _refused(error)
     return (True,)
@@ -80,10 +87,12 @@ def _compiled(schema: Any) -> Schema:
     if isinstance(schema, bytes):
         raise InvalidError("schema is not JSON: it is not UTF-8")
     if isinstance(schema, str):
-        return compile_schema(schema)
+        with during("compile schema"):
+            return compile_schema(schema)
     if not isinstance(schema, (dict, list)):
         raise InvalidError("schema must be a string or table")
-    return compile_schema(schema_from_lua(schema))
+    with during("compile schema"):
+        return compile_schema(schema_from_lua(schema))
 
 
 def _refused(error: Error) -> tuple[bool, Error]:

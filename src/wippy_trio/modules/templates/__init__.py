@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from wippy_trio.modules.json import codec
+from wippy_trio.modules.templates.failure import TemplateError
 from wippy_trio.modules.templates.library import Library
 from wippy_trio.sdk import (
     InternalError,
@@ -52,7 +53,11 @@ class Set:
         if self._library is None:
             raise InternalError("template set is released")
         variables = None if data is None else _through_json(data)
-        return self._library.current().render(name, variables)
+        try:
+            return self._library.current().render(name, variables)
+        except TemplateError as error:
+            error.context = "failed to render template"
+            raise
 
     @method(pair=False)
     def release(self) -> bool:

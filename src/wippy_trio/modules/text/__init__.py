@@ -11,7 +11,7 @@ from wippy_trio.modules.text.diff import Differ, differ_of
 from wippy_trio.modules.text.markdown import MarkdownSplitter
 from wippy_trio.modules.text.regexp import Regexp, compile_regexp
 from wippy_trio.modules.text.splitter import RecursiveSplitter, Splitter
-from wippy_trio.sdk import LuaModule
+from wippy_trio.sdk import LuaModule, during
 
 __all__ = ["MODULE"]
 
@@ -66,7 +66,8 @@ SPLITTER.handle(Splitter)
 @REGEXP.export(name="compile")
 def compile_(pattern: bytes) -> Regexp:
     """Compile an expression of the RE2 language."""
-    return compile_regexp(pattern)
+    with during("regex compile error"):
+        return compile_regexp(pattern)
 
 
 @DIFF.export

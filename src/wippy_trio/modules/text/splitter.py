@@ -150,11 +150,7 @@ def _merged(pieces: list[str], joint: str, size: int, overlap: int) -> list[str]
             while (
                 current
                 and total
-                and (
-                    total > overlap
-                    or total + len(piece) + (len(joint) if len(current) > 1 else 0)
-                    > size
-                )
+                and (total > overlap or total + len(joint) + len(piece) > size)
             ):
                 total -= len(current.popleft()) + (len(joint) if current else 0)
         total += len(piece) + (len(joint) if current else 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from wippy_trio.modules._arguments import octets
 from wippy_trio.modules.yaml import codec
-from wippy_trio.sdk import InvalidError, LuaModule
+from wippy_trio.sdk import InvalidError, LuaModule, during
 
 __all__ = ["MODULE"]
 
@@ -27,7 +27,9 @@ def encode(value: Any, options: Any) -> str:
     """Write a table as YAML."""
     if not isinstance(value, (dict, list)):
         raise InvalidError("table expected", retryable=False)
-    return codec.encode(value, _options(options))
+    wanted = _options(options)
+    with during("encode failed"):
+        return codec.encode(value, wanted)
 
 
 def _options(given: Any) -> codec.Options | None:
@@ -48,4 +50,11 @@ def decode(text: Any) -> Any:
     data = octets(text, "string expected")
     if not data:
         raise InvalidError("input cannot be empty", retryable=False)
-    return codec.decode(data)
+    try:
+        return codec.decode(data)
+    except codec.YamlConversionError as error:
+        error.context = "convert to Lua failed"
+        raise
+    except codec.YamlSyntaxError as error:
+        error.context = "decode failed"
+        raise
