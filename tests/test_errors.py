@@ -53,7 +53,7 @@ def test_an_error_that_leaves_its_process_says_all() -> None:
     assert (crossed.kind, crossed.message, crossed.context) == ("Odd", "c: m", "")
     assert (crossed.retryable, crossed.details, crossed.stack) == (True, {"a": 1}, "s")
     assert crossed.crossed() is crossed
-    ended = exit_of_exception(Pid("n", "h", 1), InternalError("m", context="c"))
+    ended = exit_of_exception(Pid("n", 1, "h"), InternalError("m", context="c"))
     assert ended.error is not None
     assert ended.error.message == "c: m"
 
