@@ -515,7 +515,8 @@ class Commands:
 
     def payload_decode(self, kind: bytes, data: bytes) -> tuple[Any, ...]:
         value = self.engine.surroundings.read_payload(text(kind), data)
-        return True, encode([value])
+        # An empty object of JSON stays one when it is written again (modules-data 1.1).
+        return True, encode([value], mark_objects=kind == b"json/plain")
 
     def payload_encode(self, kind: bytes, wire: bytes) -> tuple[Any, ...]:
         (value,) = decode(wire)

@@ -38,9 +38,12 @@ function P.payload_of(v)
   return setrawmt({ [FORMAT] = rawmt(v) == ERROR_CLASS and ERROR or LUA, [DATA] = v }, PAYLOAD)
 end
 
+local function failed(message)
+  return P.fail(P.errors.INTERNAL, message, nil, "transcode failed")
+end
+
 local function no_path(from, to)
-  return nil, P.error_new("no transcoding path from " .. from .. " to " .. to,
-    P.errors.INTERNAL, false)
+  return failed("no transcoding path from " .. from .. " to " .. to)
 end
 
 function methods.get_format(self)
@@ -67,7 +70,7 @@ methods.unmarshal = methods.data
 function P.read_payload(format, text)
   local ok, wire, message = P.host.payload_decode(format, text)
   if not ok then
-    return nil, P.error_new(message, P.errors.INTERNAL, false)
+    return failed(message)
   end
   local _, v = P.unpack_wire(wire)
   return v
@@ -79,11 +82,11 @@ local OPAQUE = { ["json/plain"] = "refuse" }
 local function write_payload(format, v)
   local packed, wire = raw.pcall(P.pack_whole, OPAQUE[format] or "text", 1, v)
   if not packed then
-    return nil, P.error_new("transcode failed: " .. P.tostring(wire), P.errors.INTERNAL, false)
+    return failed(P.tostring(wire))
   end
   local ok, text, message = P.host.payload_encode(format, wire)
   if not ok then
-    return nil, P.error_new(message, P.errors.INTERNAL, false)
+    return failed(message)
   end
   return text, nil
 end
