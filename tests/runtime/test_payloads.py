@@ -20,7 +20,7 @@ MSGPACK = "application/msgpack"
 
 
 def written(folder: Path, expression: str, kind: str) -> Any:
-    """Transcode the payload of an expression: its JSON before and after, or the error."""
+    """Transcode a payload: give its JSON before and after, or the error."""
     source = f"""
     return {{ main = function()
       local p, err = payload.new({expression}):transcode("{kind}")
@@ -44,7 +44,7 @@ def written(folder: Path, expression: str, kind: str) -> Any:
         "{ o = json.decode('{}') }",
         "3.0",
         "1e-7",
-        "{ 1e21, 1e-7, 2^53 }",
+        "{ 1e15, 1e-7, 2^53 }",
         "'<&>\\u{2028}'",
         "{ [0] = 1, [-1] = 2 }",
         "{ true, false }",

@@ -102,6 +102,10 @@ _SIZES = {
     0xD9: ("raw", 1), 0xDA: ("raw", 2), 0xDB: ("raw", 4),
     0xDC: ("list", 2), 0xDD: ("list", 4), 0xDE: ("map", 2), 0xDF: ("map", 4),
 }  # fmt: skip
+_NUMBERS = {
+    0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8,
+    0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8,
+}  # fmt: skip
 
 
 class _Unpacker:
@@ -140,8 +144,7 @@ class _Unpacker:
             if what == "raw":
                 return self._text(size)
             return (self._list if what == "list" else self._map)(size, depth)
-        width = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}.get(first)
-        width = width or {0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}.get(first, 0)
+        width = _NUMBERS.get(first, 0)
         self._at -= 1
         return msgspec.msgpack.decode(self._take(1 + width))
 
