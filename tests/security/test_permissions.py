@@ -580,6 +580,12 @@ ROWS = [
         'return require("security").new_actor("bob")',
         "! PermissionDenied-: not allowed to create actor with ID: bob",
     ),
+    Row(
+        "cloudstorage.get",
+        "app:bucket",
+        'return require("cloudstorage").get("app:bucket")',
+        "! PermissionDenied-: not allowed to access cloud storage: app:bucket",
+    ),
     Row("archive.read", "", 'return require("archive").open("x", "zip")', PAIR),
     Row("archive.write", "", 'return require("archive").create("x")', PAIR),
 ]
@@ -622,7 +628,6 @@ ELSEWHERE = {
 
 UNBUILT = {"workflow": "workflow", "socket": "socket", "hub": "hub"}
 """Modules that this version does not have, by the first word of their actions."""
-UNBUILT |= {"cloudstorage": "cloudstorage"}
 
 ENTRIES = """
   - {name: allow, kind: security.policy, groups: [all],
@@ -662,8 +667,8 @@ ENTRIES = """
     modules: [MODULES]
 """
 MODULES = (
-    "archive contract env eval_runner events exec fs funcs http_client pg queue"
-    " registry security sql store system templates websocket"
+    "archive cloudstorage contract env eval_runner events exec fs funcs http_client pg"
+    " queue registry security sql store system templates websocket"
 )
 PROBE = """
 %s

@@ -18,11 +18,14 @@ class Context:
     """Carry context values and identity; children inherit a snapshot (core S-20).
 
     ``actor`` and ``scope`` are opaque here; the security room knows what they are.
+    ``network`` is the id of the network through which connections are made: an empty
+    text for none, ``None`` if nobody has chosen.
     """
 
     values: Mapping[str, Any] = MappingProxyType({})
     actor: Any = None
     scope: Any = None
+    network: str | None = None
 
     def with_values(self, values: Mapping[str, Any]) -> Context:
         """Return a context where ``values`` override those of the same key."""

@@ -94,6 +94,7 @@ DEFAULTS: dict[str, Any] = {
     "lsp.http_allow_origin": "*",
     "lsp.max_message_bytes": 8388608,
     "network_service.state_dir": ".wippy/net",
+    "network_service.default_network": "",
     "dispatcher.http.timeout": 0,
     "dispatcher.http.max_idle_conns": 0,
     "dispatcher.http.max_idle_per_host": 0,

@@ -241,6 +241,7 @@ class Commands:
             values={**parent.values, **values} if values else parent.values,
             actor=changes.get("actor", parent.actor),
             scope=changes.get("scope", parent.scope),
+            network=changes.get("network", parent.network),
         )
 
     def admit(

@@ -303,6 +303,7 @@ class RunningRuntime:
             values=base.values,
             actor=actor if identity.actor else base.actor,
             scope=resolved.scope,
+            network=base.network,
         )
 
     async def spawn_process(

@@ -598,8 +598,10 @@ local function spec_with(spec, field, value)
   local new = { context = spec.context, actor = spec.actor, scope = spec.scope,
     options = spec.options }
   new[field] = value
-  if new.context or new.actor or new.scope then
-    new.wire = P.pack(1, { context = new.context, actor = new.actor, scope = new.scope })
+  local network = P.network_of(new.options)
+  if new.context or new.actor or new.scope or network then
+    new.wire = P.pack(1, { context = new.context, actor = new.actor, scope = new.scope,
+      network = network })
   end
   return new
 end
@@ -613,6 +615,14 @@ local function refused(action, resource, message)
   local me = P.current.proc
   if me.guard and not host.allowed(me.n, action, resource) then
     return P.error_new(message, K.PERMISSION_DENIED, false)
+  end
+end
+
+-- The denial of the network that options choose, or nothing.
+function P.network_refused(options)
+  local network = options.network
+  if rawtype(network) == "string" and network ~= "" then
+    return refused("network.select", network, "not allowed: network " .. network)
   end
 end
 
@@ -652,12 +662,9 @@ function executor_methods.with_options(self, t)
   if rawtype(t) ~= "table" or P.type(t) ~= "table" then
     P.bad_argument(1, "with_options", "table", t)
   end
-  local network = t.network
-  if rawtype(network) == "string" then
-    local err = refused("network.select", network, "not allowed: network " .. network)
-    if err then
-      return nil, err
-    end
+  local err = P.network_refused(t)
+  if err then
+    return nil, err
   end
   return with(spec, "options", copy(t))
 end

@@ -285,9 +285,15 @@ local function context_values(base, t, name, strict)
 end
 P.context_values = context_values
 
+-- The network that options choose; an empty text chooses none.
+function P.network_of(options)
+  local network = options and options.network
+  return rawtype(network) == "string" and network or nil
+end
+
 local function check_network(options)
   local network = options.network
-  if rawtype(network) == "string" then
+  if rawtype(network) == "string" and network ~= "" then
     guard_raise("network.select", network, "not allowed: network " .. network)
   end
 end
@@ -379,9 +385,10 @@ function builder_methods.with_message(self, topic, ...)
 end
 
 local function pack_spec(spec)
-  if spec.context or spec.actor or spec.scope then
-    local changes = { context = spec.context, actor = spec.actor, scope = spec.scope }
-    return P.pack(1, changes)
+  local network = P.network_of(spec.options)
+  if spec.context or spec.actor or spec.scope or network then
+    return P.pack(1, { context = spec.context, actor = spec.actor, scope = spec.scope,
+      network = network })
   end
   return false
 end

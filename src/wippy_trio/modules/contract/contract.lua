@@ -208,6 +208,10 @@ function contract_methods.with_options(self, t)
   if not is_table(t) then
     P.bad_argument(1, "with_options", "table", t)
   end
+  local err = P.network_refused(t)
+  if err then
+    return nil, err
+  end
   return wrap(known, spec_with(known.spec, "options", P.copy(t)))
 end
 
@@ -236,6 +240,10 @@ function F.open(id, scope, options)
   if options ~= nil then
     if not is_table(options) then
       P.bad_argument(3, "open", "table", options)
+    end
+    local err = P.network_refused(options)
+    if err then
+      return nil, err
     end
     spec = spec_with(spec, "options", P.copy(options))
   end

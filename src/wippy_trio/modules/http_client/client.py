@@ -18,6 +18,7 @@ from wippy_trio.modules.http_client.options import (
 from wippy_trio.modules.http_client.transport import (
     DIAL_S,
     Transport,
+    is_address,
     is_private,
     pinned,
     resolve,
@@ -28,6 +29,7 @@ from wippy_trio.sdk import (
     check_permission,
     hold_time,
 )
+from wippy_trio.sdk.networks import find_network, selected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -134,14 +136,16 @@ class Client:
     """The connections of one runtime, by TLS material and socket."""
 
     def __init__(self) -> None:
-        self._transports: dict[tuple[TlsOptions, str], Transport] = {}
+        self._transports: dict[tuple[TlsOptions, str, Any], Transport] = {}
 
     def _transport(self, options: RequestOptions) -> Transport:
-        key = (options.tls, options.unix_socket)
+        network = None if options.unix_socket else find_network(options.network)
+        key = (options.tls, options.unix_socket, network and network.identity)
         found = self._transports.get(key)
         if found is None:
             context = tls_context(options.tls)
-            found = self._transports[key] = Transport(context, options.unix_socket)
+            found = Transport(context, options.unix_socket, network)
+            self._transports[key] = found
         return found
 
     async def aclose(self) -> None:
@@ -266,11 +270,6 @@ def check_first(url: str, options: RequestOptions) -> None:
             options.network,
             f"not allowed: network {options.network}",
         )
-        raise InternalError(
-            f"network {options.network}: overlay networks are not available in this"
-            " version",
-            retryable=False,
-        )
     check_url(url)
 
 
@@ -278,6 +277,8 @@ async def allowed_addresses(
     url: httpx2.URL, options: RequestOptions
 ) -> dict[str, list[str]]:
     """Resolve the host of a URL once, and check every address.
+
+    Through a network nothing is resolved here: it has names of its own.
 
     Raises:
       PermissionDeniedError: One is private, and that is not allowed.
@@ -290,6 +291,8 @@ async def allowed_addresses(
             f"request failed: {str(url)!r}: wanted an http or https URL", retryable=True
         )
     port = url.port or (443 if url.scheme == "https" else 80)
+    if selected(options.network) and not is_address(url.host):
+        return {}
     addresses = await resolve(url.host, port)
     for address in addresses:
         if is_private(address):

@@ -56,7 +56,7 @@ class RequestOptions(NamedTuple):
     max_body: int
     unix_socket: str
     tls: TlsOptions
-    network: str
+    network: str | None
 
 
 def read_options(given: Any) -> RequestOptions:
@@ -83,7 +83,7 @@ def read_options(given: Any) -> RequestOptions:
         max_body=int(limit) if _number(limit) and limit > 0 else DEFAULT_BODY,
         unix_socket=_text(given.get("unix_socket")),
         tls=_tls(given.get("tls")),
-        network=_text(given.get("overlay_network")),
+        network=_network(given.get("overlay_network")),
     )
 
 
@@ -93,6 +93,11 @@ def _number(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _network(value: Any) -> str | None:
+    """Read the choice of a network; an empty text is the choice of none."""
+    return value if isinstance(value, str) else None
 
 
 def _bytes(value: Any) -> bytes:

@@ -14,14 +14,15 @@ import httpcore2
 import httpx2
 import trio
 
-from wippy_trio.sdk import InternalError
+from wippy_trio.sdk import Error, InternalError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from wippy_trio.modules.http_client.options import TlsOptions
+    from wippy_trio.sdk.networks import Network
 
-__all__ = ["Transport", "is_private", "pinned", "resolve", "tls_context"]
+__all__ = ["Transport", "is_address", "is_private", "pinned", "resolve", "tls_context"]
 
 DIAL_S = 30.0
 MOST_IDLE = 100
@@ -45,6 +46,15 @@ def is_private(address: str) -> bool:
     )
 
 
+def is_address(host: str) -> bool:
+    """Tell whether a host is written as an address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 async def resolve(host: str, port: int) -> list[str]:
     """Find the addresses of a host.
 
@@ -60,12 +70,16 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):
-    """Connect to the pinned addresses of a host, one after the other."""
+    """Connect to the pinned addresses of a host, one after the other.
 
-    def __init__(self) -> None:
+    Through a network, to the host by its name: the network resolves it.
+    """
+
+    def __init__(self, network: Network | None) -> None:
         from httpcore2._backends.trio import TrioBackend  # noqa: PLC0415
 
         self._trio = TrioBackend()
+        self._network = network
 
     async def connect_tcp(
         self,
@@ -75,6 +89,8 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        if self._network is not None:
+            return await self._connect_through(self._network, host, port, timeout)
         addresses = pinned.get({}).get(host) or [host]
         failure: Exception | None = None
         for address in addresses:
@@ -86,6 +102,19 @@ class _Backend(httpcore2.AsyncNetworkBackend):
                 failure = error
         assert failure is not None
         raise failure
+
+    @staticmethod
+    async def _connect_through(
+        network: Network, host: str, port: int, timeout: float | None
+    ) -> httpcore2.AsyncNetworkStream:
+        from httpcore2._backends.trio import TrioStream  # noqa: PLC0415
+
+        with trio.move_on_after(float("inf") if timeout is None else timeout):
+            try:
+                return TrioStream(await network.open_stream(host, port))
+            except Error as error:
+                raise httpcore2.ConnectError(error.message) from error
+        raise httpcore2.ConnectTimeout(f"network {network.id}: timeout")
 
     async def connect_unix_socket(
         self,
@@ -116,15 +145,17 @@ class _Body(httpx2.AsyncByteStream):
 class Transport(httpx2.AsyncBaseTransport):
     """A pool of connections with one kind of TLS."""
 
-    def __init__(self, context: ssl.SSLContext, unix_socket: str) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, unix_socket: str, network: Network | None
+    ) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=MOST_IDLE,
             keepalive_expiry=IDLE_S,
-            http2=True,
+            http2=network is None,  # modules-io 9.4
             uds=unix_socket or None,
-            network_backend=_Backend(),
+            network_backend=_Backend(network),
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -32,7 +32,8 @@ from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from wippy_trio.kernel import Channel
-from wippy_trio.sdk import InternalError, hold_time
+from wippy_trio.sdk import Error, InternalError, hold_time
+from wippy_trio.sdk.networks import find_network
 
 if TYPE_CHECKING:
     import ssl
@@ -276,8 +277,13 @@ async def _connect(dial: Dial, context: ssl.SSLContext | None) -> Connection:
         raise failed(f"dial {dial.url}: wanted a ws or wss URL")
     try:
         port = parts.port or (443 if parts.scheme == "wss" else 80)
-        stream: trio.abc.Stream = await trio.open_tcp_stream(parts.hostname, port)
-    except (OSError, ValueError) as error:
+        network = find_network(None)
+        stream: trio.abc.Stream = (
+            await trio.open_tcp_stream(parts.hostname, port)
+            if network is None
+            else await network.open_stream(parts.hostname, port)
+        )
+    except (OSError, ValueError, Error) as error:
         raise failed(f"dial {dial.url}: {error}") from error
     try:
         if parts.scheme == "wss":
