@@ -268,3 +268,27 @@ def test_bags_keep_errors_and_refuse_cycles(vm: DataVM) -> None:
         False,
         b"bad argument (table nested too deep)",
     )
+
+
+def test_bags_of_tables_that_share_are_bounded(vm: DataVM) -> None:
+    """Each place gets a copy; where that would be 2^n of them, it is refused."""
+    assert vm.run("""
+      local leaf = { x = 1 }
+      local some = {}
+      for i = 1, 1000 do some[i] = leaf end
+      local b = P.bag(some)
+      assert(b[1] ~= b[2] and b[1000].x == 1)
+      local doubled = {}
+      for i = 1, 60 do doubled = { a = doubled, b = doubled } end
+      local ok, message = pcall(P.bag, doubled)
+      local large = {}
+      for i = 1, 300000 do large[i] = { i } end
+      return ok, message, #P.bag(large)
+    """) == (
+        False,
+        (
+            b"bad argument (its tables are shared too often: more than 100000 entries"
+            b" would be copied again)"
+        ),
+        300_000,
+    )

@@ -87,7 +87,8 @@ def test_misuse_raises(tmp_path: Path) -> None:
         function() return expr.compile("1").run({}) end,
       }) do
         local ok, err = pcall(f)
-        out[#out + 1] = { ok, type(err) == "string" and err:match("^bad argument") }
+        local text = type(err) == "string" and err:match("^app:f:%d+: (bad argument)")
+        out[#out + 1] = { ok, text }
       end
       return out
     end }

@@ -159,7 +159,7 @@ def test_wrong_types_raise(tmp_path: Path) -> None:
             tmp_path,
             'return raised(store.get("app:cache").get, store.get("app:cache"), {})',
         )
-        == "bad argument #1 to 'get' (string expected, got table)"
+        == "app:f:12: bad argument #1 to 'get' (string expected, got table)"
     )
 
 

@@ -23,7 +23,8 @@ class Chunks:
     def __init__(self, *, lua_version: str) -> None:
         self._version = lua_version
         self._keys: dict[tuple[str, str, bytes], int] = {}
-        self._chunks: list[tuple[str, str, bytes, Erased | None]] = []
+        self._chunks: dict[int, tuple[str, str, bytes, Erased | None]] = {}
+        self._last = 0
 
     def key(self, name: str, source: bytes, *, budget: str = "full") -> int:
         """Give the key of a source; it is compiled when a VM first wants it.
@@ -36,8 +37,8 @@ class Chunks:
         digest = hashlib.sha256(source).digest()
         known = self._keys.get((name, budget, digest))
         if known is None:
-            known = len(self._chunks)
-            self._chunks.append((name, budget, source, None))
+            self._last = known = self._last + 1
+            self._chunks[known] = (name, budget, source, None)
             self._keys[name, budget, digest] = known
         return known
 
@@ -71,10 +72,9 @@ class Chunks:
         return parse(source, name)
 
     def forget(self, key: int) -> None:
-        """Drop the text of a chunk that nobody will ask for again."""
-        name, budget, source, _ = self._chunks[key]
-        self._keys.pop((name, budget, hashlib.sha256(source).digest()), None)
-        self._chunks[key] = (name, budget, b"", None)
+        """Drop a chunk that nobody will ask for again."""
+        name, budget, source, _ = self._chunks.pop(key)
+        del self._keys[name, budget, hashlib.sha256(source).digest()]
 
     def name(self, key: int) -> str:
         """Tell what error positions of a chunk show."""

@@ -135,6 +135,7 @@ class VmEngine:
         self._parked: trio.lowlevel.Task | None = None
         self._until = math.inf  # when the driver wakes by itself
         self._calling = 0  # host calls under way
+        self._stepped: trio.Event | None = None
         self._fault: BaseException | None = None
         self._nursery: trio.Nursery | None = None
         self._now: Callable[[], float] = trio.current_time
@@ -213,6 +214,8 @@ class VmEngine:
         vm = self.vm
         try:
             result = vm.step(self._now(), self.slice_clock() + self._slice)
+            if self._stepped is not None:
+                self._tell_stepped()
         except Exception as error:  # noqa: BLE001 - a fault of the prelude: the VM is lost
             self._fail(error)
             return None
@@ -458,8 +461,12 @@ class VmEngine:
         )
         return process, unit.key
 
-    async def bear(self, process: Process, unit: int, wire: bytes) -> None:
+    async def bear(
+        self, process: Process, unit: int, wire: bytes, *, held: bool = False
+    ) -> None:
         """Give birth to an admitted process; return when its chunk has run.
+
+        A ``held`` one runs nothing else until it is started.
 
         Raises:
           Error: Its chunk failed (core S-6).
@@ -474,7 +481,7 @@ class VmEngine:
             self._settle(self._births.pop(number, None), None, error)
 
         withdraw = process.on_end(ended)
-        self.vm.post_birth(number, unit, wire)
+        self.vm.post_birth(number, unit, wire, held=held)
         try:
             await pending.event.wait()
         except trio.Cancelled:
@@ -485,6 +492,17 @@ class VmEngine:
             withdraw()
         if pending.error is not None:
             raise pending.error
+
+    async def stepped(self) -> None:
+        """Wait until the VM has taken in what was posted, or is no more."""
+        if self._stepped is None:
+            self._stepped = trio.Event()
+        await self._stepped.wait()
+
+    def _tell_stepped(self) -> None:
+        if self._stepped is not None:
+            self._stepped.set()
+            self._stepped = None
 
     def elsewhere(self, host: str) -> bool:
         """Tell whether processes of a host are born in other VMs."""

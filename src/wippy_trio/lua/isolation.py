@@ -146,7 +146,7 @@ class Engine(VmEngine):
         engine, child, unit, wire = birth
         tag, value = 0, to_bytes(str(child.pid))
         try:
-            await engine.bear(child, unit, wire)
+            await engine.bear(child, unit, wire, held=not wants_result)
         except Error as error:
             tag, value = UNBORN, encode([error])
         else:
@@ -158,6 +158,10 @@ class Engine(VmEngine):
                     handles = origin.channels.handle_of
                     tag, value = 1, encode([end.value], handles=handles, drop=True)
         origin.vm.post(door.ANSWER, number, call, tag, value)
+        if tag == 0:
+            # A birth lets nobody run before the spawner goes on (core M-1a, S-1).
+            await origin.stepped()
+            engine.vm.post(door.START, child.pid.number)
 
     def feed(self, number: int, topic: str, value: Any) -> None:
         """Put a value into a system topic (``@...``) of a process."""
@@ -227,10 +231,12 @@ class _IsolatedEngine(VmEngine):
         self.main.start_driver(self.run)
         return process, unit
 
-    async def bear(self, process: Process, unit: int, wire: bytes) -> None:
+    async def bear(
+        self, process: Process, unit: int, wire: bytes, *, held: bool = False
+    ) -> None:
         """Give birth; if that fails, the VM goes."""
         try:
-            await super().bear(process, unit, wire)
+            await super().bear(process, unit, wire, held=held)
         except BaseException:
             self._stop()
             raise
@@ -249,6 +255,7 @@ class _IsolatedEngine(VmEngine):
             for number, engine in list(self.main.isolated.items()):
                 if engine is self:
                     del self.main.isolated[number]
+            self._tell_stepped()
             self.channels.lost()
             self.vm.close()
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from wippy_trio.errors import ConflictError, InvalidError, NotFoundError
+from wippy_trio.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +79,11 @@ class Unit:
     members: frozenset[str]
     absent: tuple[str, ...] = ()
 
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The keys of all its chunks."""
+        return (self.main, *(key for _, key in self.imports))
+
     def describe(self) -> dict[str, Any]:
         """Write it as the prelude reads it."""
         return {
@@ -94,6 +104,7 @@ class Units:
         self._chunks = chunks
         self._by_id: dict[tuple[str, str], Unit] = {}
         self._by_key: dict[int, Unit] = {}
+        self._leaving: list[Unit] = []
         self._last = 0
 
     def get(self, id: str, *, budget: str = "full") -> Unit:  # noqa: A002
@@ -124,18 +135,45 @@ class Units:
         return self.get(id, budget=budget)
 
     def by_key(self, key: int) -> Unit:
-        """Give a unit that `get` returned before."""
-        return self._by_key[key]
+        """Give a unit that `get` returned before.
+
+        Raises:
+          UnavailableError: Code has changed twice since then.
+        """
+        try:
+            return self._by_key[key]
+        except KeyError:
+            raise UnavailableError("the code changed meanwhile, try again") from None
+
+    def __len__(self) -> int:
+        """Count those that can be had by their key."""
+        return len(self._by_key)
 
     def forget(self, ids: frozenset[str]) -> list[Unit]:
-        """Drop every unit with a changed member; the VMs must forget them too."""
+        """Drop every unit with a changed member; the VMs must forget them too.
+
+        A birth that is on its way to a VM may still ask for one by its key: they are
+        let go of, with the text of their chunks, when code changes the next time.
+        """
+        self._let_go()
         dropped = [
             unit for unit in self._by_id.values() if not ids.isdisjoint(unit.members)
         ]
         for key, unit in list(self._by_id.items()):
             if unit in dropped:
                 del self._by_id[key]
+        self._leaving = dropped
         return dropped
+
+    def _let_go(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        if not leaving:
+            return
+        for unit in leaving:
+            del self._by_key[unit.key]
+        used = {key for unit in self._by_id.values() for key in unit.chunks}
+        for key in {key for unit in leaving for key in unit.chunks} - used:
+            self._chunks.forget(key)
 
     def _build(self, id: str, budget: str) -> Unit:  # noqa: A002
         code = self._source.code(id)

@@ -26,7 +26,7 @@ __all__ = ["VM", "Statistics", "VmValue"]
 ANSWER, MESSAGE, EXIT_VALUE, EXIT_KEPT, EXIT_WIRE, EXIT_ERROR = 1, 2, 3, 4, 5, 6
 LINK_DOWN, CANCEL, DROP, BIRTH, TOPIC, RELEASE = 7, 8, 9, 10, 11, 12
 CALL, CANCEL_CALL, REMOTE_ANSWER, FORGET, OPTIONS = 13, 14, 15, 16, 17
-CHANNEL = 18
+CHANNEL, START = 18, 19
 
 MOST_ENTRIES = 8000
 MOST_BIRTHS = 200
@@ -122,7 +122,7 @@ class VM:
         self._collect = state[b"raw"][b"collectgarbage"]
         self.memory_limit = memory_limit
         self.inbound: list[Any] = []
-        self.births: list[tuple[int, int, bytes]] = []
+        self.births: list[tuple[int, int, bytes, bool]] = []
         self.released: list[int] = []
         self.thread = get_ident()
         self.wake: Callable[[], None] = lambda: None
@@ -152,9 +152,14 @@ class VM:
         self.inbound += (op, a, b, c, d)
         self.wake()
 
-    def post_birth(self, number: int, unit: int, arguments: bytes) -> None:
-        """Append a birth; a step takes a limited number of them."""
-        self.births.append((number, unit, arguments))
+    def post_birth(
+        self, number: int, unit: int, arguments: bytes, *, held: bool = False
+    ) -> None:
+        """Append a birth; a step takes a limited number of them.
+
+        A ``held`` process runs nothing but its chunk until an entry `START` comes.
+        """
+        self.births.append((number, unit, arguments, held))
         self.wake()
 
     @property
@@ -172,8 +177,8 @@ class VM:
         else:
             batch, self.inbound = self.inbound[:most], self.inbound[most:]
         if self.births:
-            for number, unit, arguments in self.births[:MOST_BIRTHS]:
-                batch += (BIRTH, number, unit, arguments, None)
+            for birth in self.births[:MOST_BIRTHS]:
+                batch += (BIRTH, *birth)
             del self.births[:MOST_BIRTHS]
         return batch
 

@@ -271,7 +271,6 @@ async def run(config: dict[str, Any]) -> Any:
     finally:
         runtime.code.remove(code.id)
         runtime.code.changed.discard(code.id)
-        runtime.engine.chunks.forget(runtime.engine.chunks.key(code.id, code.source))
         runtime.engine.code_changed(frozenset({code.id}))
 
 

@@ -434,8 +434,11 @@ function channels.try_abroad(case)
   elseif case.send then
     local carried, pins = case_carried(case, st)
     pin(pins)
-    if give_now(st.kernel, carried) == DONE then
+    local status = give_now(st.kernel, carried)
+    if status == DONE then
       return true, true
+    elseif status ~= WOULD_WAIT then
+      st.closed = true -- the case will never be ready (C-40)
     end
     forget(st, carried)
     return false
@@ -453,7 +456,7 @@ function channels.claim_abroad(task, list, n)
   for i = 1, n do
     local case = list[i]
     local st = case.st
-    if st.kernel then
+    if st.kernel and not (case.send and st.closed) then
       local carried, pins = false, nil
       if case.send then
         carried, pins = case_carried(case, st)

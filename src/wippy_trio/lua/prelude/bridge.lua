@@ -75,6 +75,9 @@ local function outcome(tag, value, shape)
   end
   local _, e = unpack_wire(value)
   if tag == 3 then
+    if rawtype(e) == "string" then
+      P.misuse(e)
+    end
     native_error(is_error(e) and returned(e) or e, 0)
   end
   return nil, returned(e)
@@ -90,8 +93,7 @@ local WANTED = { s = "string", y = "string", i = "number", n = "number", b = "bo
   t = "table" }
 
 local function bad(i, name, wanted, v)
-  native_error(raw.format("bad argument #%d to '%s' (%s expected, got %s)", i, name, wanted,
-    v == nil and "no value" or P.type(v)), 0)
+  P.bad_argument(i, name, wanted, v)
 end
 
 local function checked(kind, v, i, name, class)

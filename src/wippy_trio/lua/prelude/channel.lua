@@ -492,7 +492,7 @@ local function select_(cases, default)
     local case = list[i]
     local st = case.st
     if st.kernel then
-      parked = true
+      parked = parked or not (case.send and st.closed)
     elseif not case.send then
       add_receiver(st, task, case)
       parked = true

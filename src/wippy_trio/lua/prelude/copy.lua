@@ -358,47 +358,64 @@ local function last_index(t)
 end
 P.last_index = last_index
 
-local function bag_table(v, above, depth)
+-- Entries of tables that are met again: each place gets a copy of its own, so a graph of n tables
+-- that share can have 2^n places.
+local MOST_AGAIN = 100000
+
+-- `walk` maps a table to true while it is being converted, to false afterwards; `n` is the number
+-- of entries that are not charged yet, `again` that of entries met again.
+local function bag_table(v, walk, depth)
   local real = P.contents(v)
-  if above[real] then
+  local met = walk[real]
+  if met then
     native_error("bad argument (cyclic table)", 0)
   elseif depth > MAX_BAG_DEPTH then
     native_error("bad argument (table nested too deep)", 0)
   end
-  above[real] = true
+  walk[real] = true
   local c, n = {}, 0
   if last_index(real) > 0 then
     for k, x in rawnext, real do
       n = n + 1
       if math_type(k) == "integer" and k > 0 then
-        c[k] = bag(x, above, depth + 1)
+        c[k] = bag(x, walk, depth + 1)
       end
     end
   else
     for k, x in rawnext, real do
       n = n + 1
       if k ~= NILKEY then
-        c[P.tostring(k)] = bag(x, above, depth + 1)
+        c[P.tostring(k)] = bag(x, walk, depth + 1)
       end
     end
   end
-  above[real] = nil
-  if n > 200 then
-    P.charge(n)
+  walk[real] = false
+  if met == false then
+    walk.again = walk.again + n + 1
+    if walk.again > MOST_AGAIN then
+      native_error("bad argument (its tables are shared too often: more than " .. MOST_AGAIN
+        .. " entries would be copied again)", 0)
+    end
   end
+  local charged = walk.n + n + 1
+  if charged > 200 then
+    P.charge(charged)
+    charged = 0
+  end
+  walk.n = charged
   return c
 end
 
 -- Convert a value as context values, event data and spawner options are: a table with items
 -- becomes a list without its other keys, any other a map with text keys, and what is not data
 -- becomes its text (M-52, modules-data 0.5). A cycle is an argument error.
-function bag(v, above, depth)
+function bag(v, walk, depth)
   local t = rawtype(v)
   if SCALAR[t] or v == nil then
     return v
   elseif t == "table" then
     if P.type(v) == "table" then
-      return bag_table(v, above, depth)
+      return bag_table(v, walk, depth)
     elseif P.is_error(v) then
       return P.settle_error(v)
     end
@@ -407,5 +424,5 @@ function bag(v, above, depth)
 end
 
 function P.bag(v)
-  return bag(v, {}, 0)
+  return bag(v, { n = 0, again = 0 }, 0)
 end

@@ -250,8 +250,8 @@ function P.remote_answer(ticket, tag, value)
   if not call then
     return
   end
-  local _, v = P.unpack_wire(value)
-  if tag == 2 then
+  local n, v = P.read_wire(value)
+  if tag == 2 or not n then
     tell(call, nil, v)
   else
     tell(call, v, nil)

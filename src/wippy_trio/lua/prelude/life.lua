@@ -320,6 +320,24 @@ function P.caught_in_boot(task, e)
   end
 end
 
+-- The chunk of a process has run, and its entry point is next. In a VM of its own it waits until
+-- its spawner has gone on: a birth is no scheduling point for it (M-1a).
+local function ready_to_run(proc, task)
+  if proc.held then
+    proc.held = task
+  else
+    push(task)
+  end
+end
+
+function P.start(proc)
+  local task = proc.held
+  proc.held = nil
+  if task and task ~= true and task.co then
+    push(task)
+  end
+end
+
 -- A booting task that was set aside and runs on from the queue ends here.
 local function boot_over(task, ready, e)
   local proc, waiter, seq = task.proc, task.starter, task.starter_seq
@@ -339,7 +357,7 @@ local function boot_over(task, ready, e)
     elseif waiter and waiter.seq == seq then
       wake(waiter, proc.text, nil)
     end
-    push(task)
+    ready_to_run(proc, task)
     if called then
       host.loaded(proc.n)
     else
@@ -364,8 +382,11 @@ end
 
 -- Make a process whose kernel side was admitted: `proc`, or nil, err, or false if its chunk
 -- is still running on its own budget (then `waiter` is woken with text or nil, err).
-function P.birth(n, text, unit_key, guard, args, waiter)
+function P.birth(n, text, unit_key, guard, args, waiter, held)
   local proc = new_proc(n, text, guard)
+  if held then
+    proc.held = true
+  end
   local unit = units[unit_key]
   if not unit then
     local ok, found = raw.pcall(fetch_unit, unit_key)
@@ -382,7 +403,7 @@ function P.birth(n, text, unit_key, guard, args, waiter)
   local task = new_main(proc, boot, true)
   local ready, e = boot_step(task, proc, unit, state, args)
   if ready then
-    push(task)
+    ready_to_run(proc, task)
     newborns = newborns + 1
     newborn[newborns] = proc
     return proc

@@ -7,23 +7,38 @@
 
 local P = ...
 local raw = P.raw
-local unpack, rawnext = raw.table.unpack, raw.next
-local procs, unpack_wire, pack = P.procs, P.unpack_wire, P.pack
+local unpack, rawnext, rawtype, native_error, pcall =
+  raw.table.unpack, raw.next, raw.type, raw.error, raw.pcall
+local procs, read_wire, pack = P.procs, P.read_wire, P.pack
 P.use_slice_clock(P.host.perf)
 
+local NO_ARGUMENTS = { n = 0 }
 local MOST = 8000 * 5 -- values a step gives back: Lua's stack holds a million
 
-local function message_of(topic, from, n, ...)
-  if n == 1 then
-    return P.new_message(topic, from, 1, (...))
-  elseif n == 0 then
-    return P.new_message(topic, from, 0, nil)
-  end
-  return P.new_message(topic, from, n, { ... })
+-- What is damaged concerns its receiver alone: a message is dropped and logged, all else tells
+-- whoever waits for it.
+local function damaged(proc, what, err)
+  P.host.log(proc.n, "warn", what .. " was dropped: " .. P.tostring(err), proc.entry or "", false)
 end
 
+local function deliver_read(proc, topic, from, n, ...)
+  if n == 1 then
+    P.deliver(proc, P.new_message(topic, from, 1, (...)))
+  elseif n == 0 then
+    P.deliver(proc, P.new_message(topic, from, 0, nil))
+  elseif n then
+    P.deliver(proc, P.new_message(topic, from, n, { ... }))
+  else
+    damaged(proc, "a message", (...))
+  end
+end
+
+-- The arguments in a message, with their number; or nil and an error.
 local function arguments_of(n, ...)
-  return { n = n, ... }
+  if n then
+    return { n = n, ... }
+  end
+  return nil, (...)
 end
 
 local function exit_event(n, from, at, value, err)
@@ -35,7 +50,18 @@ local function exit_event(n, from, at, value, err)
   end
 end
 
-local function second(_, v)
+-- The value of a message; or nil and an error.
+local function value_of(wire)
+  local n, v = read_wire(wire)
+  if n then
+    return v
+  end
+  return nil, v
+end
+
+-- The error in a message, or what is wrong with it.
+local function error_of(wire)
+  local _, v = read_wire(wire)
   return v
 end
 
@@ -45,7 +71,7 @@ local IN = {
   function(n, topic, from, wire) -- 2: a message from elsewhere
     local proc = procs[n]
     if proc then
-      P.deliver(proc, message_of(topic, from, unpack_wire(wire)))
+      deliver_read(proc, topic, from, read_wire(wire))
     end
   end,
 
@@ -58,11 +84,11 @@ local IN = {
   end,
 
   function(n, from, at, wire) -- 5: ... with a value from elsewhere
-    exit_event(n, from, at, second(unpack_wire(wire)), nil)
+    exit_event(n, from, at, value_of(wire))
   end,
 
   function(n, from, at, wire) -- 6: ... with an error
-    exit_event(n, from, at, nil, second(unpack_wire(wire)))
+    exit_event(n, from, at, nil, error_of(wire))
   end,
 
   function(n, from, at, wire) -- 7: a linked process failed (L-15, L-16)
@@ -71,7 +97,7 @@ local IN = {
       if proc.trap then
         P.deliver_system(proc, P.EVENTS_TOPIC, {
           kind = "pid.link.down", from = from, at = at,
-          result = { error = second(unpack_wire(wire)) },
+          result = { error = error_of(wire) },
         })
       else
         P.kill(proc, true)
@@ -94,18 +120,23 @@ local IN = {
       local call = proc.call
       P.drop(proc)
       if call then
-        P.call_over(proc, call, nil, second(unpack_wire(wire)))
+        P.call_over(proc, call, nil, error_of(wire))
       end
     end
   end,
 
-  function(n, unit_key, wire) -- 10: a birth from the host
+  function(n, unit_key, wire, held) -- 10: a birth from the host
     local text, guard = P.host.birth(n)
     if text == nil then
       return
     end
-    local proc, err = P.birth(n, text, unit_key, guard,
-      arguments_of(unpack_wire(wire)), nil)
+    local args, err = arguments_of(read_wire(wire))
+    local proc
+    if args then
+      proc, err = P.birth(n, text, unit_key, guard, args, nil, held)
+    else
+      P.host.unborn(n)
+    end
     if proc then
       P.emit(P.OUT.BORN, n, nil, nil, nil)
     elseif proc == nil then
@@ -116,8 +147,10 @@ local IN = {
   function(n, topic, wire) -- 11: a value for a system topic
     local proc = procs[n]
     if proc then
-      local value = second(unpack_wire(wire))
-      if topic == P.EVENTS_TOPIC and value.kind == "pid.outdated" then
+      local value, err = value_of(wire)
+      if err or topic == P.EVENTS_TOPIC and rawtype(value) ~= "table" then
+        damaged(proc, "a value for " .. topic, err or "no event")
+      elseif topic == P.EVENTS_TOPIC and value.kind == "pid.outdated" then
         P.deliver_outdated(proc, value)
       else
         P.deliver_system(proc, topic, value)
@@ -130,8 +163,15 @@ local IN = {
   end,
 
   function(ticket, id, wire) -- 13: a call from the host; its context goes by the ticket
-    P.call_from_host(id, ticket, 0, ticket,
-      wire and arguments_of(unpack_wire(wire)) or { n = 0 })
+    local args, err = NO_ARGUMENTS, nil
+    if wire then
+      args, err = arguments_of(read_wire(wire))
+    end
+    if args then
+      P.call_from_host(id, ticket, 0, ticket, args)
+    else
+      P.emit(P.OUT.RESULT, ticket, 2, pack(1, err), nil)
+    end
   end,
 
   P.cancel_from_host, -- 14: ticket
@@ -156,6 +196,13 @@ local IN = {
   end,
 
   P.channel_answer, -- 18: claim, index, ok, value
+
+  function(n) -- 19: whoever spawned it has heard of it: it may run
+    local proc = procs[n]
+    if proc then
+      P.start(proc)
+    end
+  end,
 }
 
 local function finish_upgrades()
@@ -243,6 +290,48 @@ local function keep_pace(alive)
   end
 end
 
+-- The entries of this step, and which of them is next. If memory runs out at one, the others wait
+-- for the next step.
+local batch, batch_n, next_entry = nil, 0, 1
+
+local function take_entries()
+  local entries = batch
+  local i = next_entry
+  while i <= batch_n do
+    next_entry = i + 5
+    IN[entries[i]](entries[i + 1], entries[i + 2], entries[i + 3], entries[i + 4])
+    if P.broken then
+      return
+    end
+    i = i + 5
+  end
+end
+
+local NAMES_PROCESS = { true, true, true, true, true, true, true, true, true, true, true,
+  [17] = true, [19] = true }
+
+-- Memory ran out at an entry: its process ends. Nothing is allocated here.
+local function no_memory()
+  local at = next_entry - 5
+  local proc = procs[batch[at + 1]]
+  if proc and NAMES_PROCESS[batch[at]] then
+    proc.dead, P.broken, P.over = true, proc.n, true
+  end
+end
+
+-- The entries that wait and those that came.
+local function with_waiting(n, ...)
+  local came, all, count = { ... }, {}, 0
+  for i = next_entry, batch_n do
+    count = count + 1
+    all[count] = batch[i]
+  end
+  for i = 1, n do
+    all[count + i] = came[i]
+  end
+  return all, count + n
+end
+
 function P.step(now, slice_end, ...)
   if rawnext(P.ended) then
     P.ended = {}
@@ -253,12 +342,25 @@ function P.step(now, slice_end, ...)
   if #P.recheck > 0 then
     recheck_links()
   end
-  local batch = { ... }
-  for i = 1, raw.select("#", ...), 5 do
-    IN[batch[i]](batch[i + 1], batch[i + 2], batch[i + 3], batch[i + 4])
-    if P.broken then
+  local n = raw.select("#", ...)
+  if next_entry <= batch_n then
+    batch, batch_n = with_waiting(n, ...)
+  else
+    batch, batch_n = { ... }, n
+  end
+  next_entry = 1
+  if batch_n > 0 then
+    local ok, e = pcall(take_entries)
+    if not ok then
+      if e ~= "not enough memory" then
+        native_error(e, 0)
+      end
+      no_memory()
+      return nil
+    elseif P.broken then
       return nil
     end
+    batch, batch_n = nil, 0
   end
   if kept then
     return give(1) -- the last step had more to say than fits

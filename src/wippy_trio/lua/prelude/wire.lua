@@ -749,3 +749,20 @@ function P.unpack_wire(bytes)
   end
   return finish(n, get_values(n, pos))
 end
+
+local function was_read(ok, n, ...)
+  if ok then
+    return n, ...
+  elseif n == "not enough memory" then
+    raw.error(n, 0)
+  elseif not P.is_error(n) then
+    n = P.error_new("malformed wire data: " .. P.tostring(n), INVALID, false)
+  end
+  return nil, n
+end
+
+-- The same for the scheduler, where damage must concern nobody but the receiver: nil and an error
+-- instead of the number of values.
+function P.read_wire(bytes)
+  return was_read(raw.pcall(P.unpack_wire, bytes))
+end
