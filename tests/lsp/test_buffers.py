@@ -62,7 +62,7 @@ def ask_everything(
     for place in navigation.definition(workspace, view, offset):
         assert place.start <= place.end
     navigation.references(workspace, view, offset)
-    signature(workspace, view, offset)
+    signature(view, offset)
     span = renameable(view, offset)
     if span is not None:
         assert span[0] <= offset <= span[1]

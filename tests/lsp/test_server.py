@@ -289,6 +289,7 @@ def test_completion(editor: Editor, folder: Path) -> None:
     assert "upper" in typed("user.name:", "name:\n", 5)
     assert "upper" in typed("local x = user.name:", "name:\n", 5)
     assert "upper" in typed("local x = user.name:up", "name:up\n", 7)
+    assert "upper" in typed("local t = {a = 'x'} lib(t) t.a:", "t.a:\n", 4)
     assert typed("-- user.", "user.\n", 5) == []
     assert typed("local x = 1.", "1.\n", 2) == []
     names = typed("tw", "tw\n", 2)

@@ -15,7 +15,7 @@ from wippy_trio.lang.typetext import show
 from wippy_trio.loading.checking import ALWAYS, declared_names, module_names
 from wippy_trio.lsp.entries import ids_of, wanted_kinds
 from wippy_trio.lsp.places import KEY, string_at, visible
-from wippy_trio.lsp.types import module_behind
+from wippy_trio.lsp.types import module_behind, type_before
 
 if TYPE_CHECKING:
     from wippy_trio.lsp.workspace import View, Workspace
@@ -92,14 +92,14 @@ def _members(
     end = tokens.ends[dot - 1] if dot else 0
     method = tokens.kinds[dot] == ":"
     asked = view
-    if not view.whole:
+    if method and not view.whole:
         probed = workspace.probe(view.id, view.text.source, cursor=offset)
         asked = probed or view
-    found = asked.checked.type_at(max(end - 1, 0))
-    if found is None or found[1] != end:
+    found = type_before(asked, end)
+    if found is None:
         return _module_types(workspace, view, tokens, dot, start)
     items = []
-    for name, type_ in members_of(found[2]).items():
+    for name, type_ in members_of(found).items():
         shape = expand(type_)
         callable_ = isinstance(shape, Function)
         if method and not (isinstance(shape, Function) and _takes_self(shape)):

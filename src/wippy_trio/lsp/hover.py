@@ -11,7 +11,7 @@ from wippy_trio.lang.typesyntax import TypeName
 from wippy_trio.lang.typetext import show
 from wippy_trio.lsp.entries import describe_entry
 from wippy_trio.lsp.places import KEY, path_to, string_at, word_at
-from wippy_trio.lsp.types import exported_type, member_type, module_of
+from wippy_trio.lsp.types import base_type, exported_type, member_type, module_of
 
 if TYPE_CHECKING:
     from wippy_trio.lang.types import Type
@@ -64,8 +64,7 @@ def _value(
     if isinstance(node, lua.MethodCall) and node.name_start == start:
         return member_type(view, node.base, name), name
     if isinstance(node, lua.Field) and node.name_start == start:
-        found = checked.type_of(node.start, node.end)
-        return found or member_type(view, node.base, name), name
+        return base_type(view, node), name
     if isinstance(node, lua.TableField) and node.start == start:
         return checked.type_of(node.value.start, node.value.end), name
     found = checked.type_of(start, start + len(name))

@@ -239,13 +239,13 @@ class _Server(LanguageServer):
 
     def publish(self, path: str, found: list[Found], text: Text) -> None:
         """Tell the editor what is wrong with a file."""
-        if not found and not self._published.get(path) and path in self._published:
-            return
-        self._published[path] = found
         uri = from_fs_path(path)
         if uri is None:
             return
         document = self.workspace.text_documents.get(uri)
+        if document is None and not found and not self._published.get(path):
+            return  # nothing was said of it, and there is nothing to say
+        self._published[path] = found
         self.text_document_publish_diagnostics(
             lsp.PublishDiagnosticsParams(
                 uri=uri,
@@ -405,7 +405,7 @@ def _add_questions(server: _Server) -> None:
         asked = ls.ask(params.text_document.uri, params.position)
         if asked is None:
             return None
-        found = signature(asked.workspace, asked.view, asked.offset)
+        found = signature(asked.view, asked.offset)
         if found is None:
             return None
         information = lsp.SignatureInformation(

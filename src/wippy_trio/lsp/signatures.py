@@ -11,9 +11,10 @@ from wippy_trio.lang.parser import read_source
 from wippy_trio.lang.types import Function, Intersection, Type, expand
 from wippy_trio.lang.typetext import show
 from wippy_trio.lsp.places import KEY
+from wippy_trio.lsp.types import type_before
 
 if TYPE_CHECKING:
-    from wippy_trio.lsp.workspace import View, Workspace
+    from wippy_trio.lsp.workspace import View
 
 __all__ = ["Signature", "signature"]
 
@@ -28,7 +29,7 @@ class Signature(NamedTuple):
     active: int
 
 
-def signature(workspace: Workspace, view: View, offset: int) -> Signature | None:
+def signature(view: View, offset: int) -> Signature | None:
     """Describe the function that is called around an offset."""
     tokens = tokenize(read_source(view.text.source))
     found = _call(tokens, offset)
@@ -37,11 +38,8 @@ def signature(workspace: Workspace, view: View, offset: int) -> Signature | None
     opening, active = found
     if opening == 0 or tokens.kinds[opening - 1] not in (*KEY, ")", "]"):
         return None
-    asked = view if view.whole else workspace.probe(view.id, view.text.source)
-    if asked is None:
-        return None
     name = tokens.texts[opening - 1]
-    type_ = _callee(asked, tokens, opening)
+    type_ = _callee(view, tokens, opening)
     method = opening > 1 and tokens.kinds[opening - 2] == ":"
     shape = _function(type_)
     if shape is None:
@@ -89,16 +87,13 @@ def _call(tokens: Tokens, offset: int) -> tuple[int, int] | None:
 
 
 def _callee(view: View, tokens: Tokens, opening: int) -> Type | None:
-    checked = view.checked
     if opening > 1 and tokens.kinds[opening - 2] == ":":
         end = tokens.ends[opening - 3] if opening > 2 else 0
-        base = checked.type_at(max(end - 1, 0))
-        if base is None or base[1] != end:
+        base = type_before(view, end)
+        if base is None:
             return None
-        return members_of(base[2]).get(tokens.texts[opening - 1])
-    end = tokens.ends[opening - 1]
-    found = checked.type_at(max(end - 1, 0))
-    return found[2] if found is not None and found[1] == end else None
+        return members_of(base).get(tokens.texts[opening - 1])
+    return type_before(view, tokens.ends[opening - 1])
 
 
 def _function(type_: Type | None) -> Function | None:

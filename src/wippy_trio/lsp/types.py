@@ -4,27 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wippy_trio.lang import syntax as lua
 from wippy_trio.lang.members import members_of
 from wippy_trio.lang.shapes import Declaration
+from wippy_trio.lang.types import UNTYPED
 from wippy_trio.loading.checking import unit_of
-from wippy_trio.lsp.places import required_by
+from wippy_trio.lsp.places import path_to, required_by
 
 if TYPE_CHECKING:
-    from wippy_trio.lang import syntax as lua
     from wippy_trio.lang.declarations import Module
     from wippy_trio.lang.types import Type
     from wippy_trio.lsp.workspace import View, Workspace
 
-__all__ = ["base_type", "exported_type", "member_type", "module_behind", "module_of"]
+__all__ = [
+    "base_type",
+    "exported_type",
+    "member_type",
+    "module_behind",
+    "module_of",
+    "type_before",
+]
 
 
 def base_type(view: View, node: lua.Node) -> Type | None:
-    """Return the type of an expression; of one that has none, of what ends there."""
+    """Return the type of an expression.
+
+    Where the checker trusts nobody, since a field may be assigned out of sight, what
+    the field held when it was made is still the best answer for an author.
+    """
     found = view.checked.type_of(node.start, node.end)
-    if found is not None:
-        return found
-    at = view.checked.type_at(max(node.end - 1, 0))
-    return at[2] if at is not None and at[1] == node.end else None
+    if found is None:
+        at = view.checked.type_at(max(node.end - 1, 0))
+        found = at[2] if at is not None and at[1] == node.end else None
+    if (found is None or found in UNTYPED) and isinstance(node, lua.Field):
+        return member_type(view, node.base, node.name) or found
+    return found
+
+
+def type_before(view: View, end: int) -> Type | None:
+    """Return the type of the expression that ends at an offset."""
+    at = view.checked.type_at(max(end - 1, 0))
+    if at is None or at[1] != end:
+        return None
+    if at[2] in UNTYPED:
+        for node in path_to(view.chunk.main, max(end - 1, 0)):
+            if isinstance(node, lua.Field) and (node.start, node.end) == at[:2]:
+                return base_type(view, node)
+    return at[2]
 
 
 def member_type(view: View, base: lua.Node, name: str) -> Type | None:
