@@ -123,10 +123,17 @@ def test_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert first["ruleId"] == "E0000"
     assert first["level"] == "error"
     (place,) = first["locations"]
-    assert place["physicalLocation"]["artifactLocation"]["uri"] == "src/_index.yaml"
-    assert place["physicalLocation"]["region"]["startLine"] > 1
+    assert place["physicalLocation"] == {
+        "artifactLocation": {"uri": "src/main.lua"},
+        "region": {"startLine": 5, "startColumn": 24, "endLine": 5, "endColumn": 25},
+    }
     assert place["logicalLocations"] == [{"fullyQualifiedName": "app:main"}]
-    assert first["properties"]["sourceLine"] == 5
+    (inline,) = [each for each in run["results"] if each["ruleId"] == "P0001"]
+    (place,) = inline["locations"]
+    physical = place["physicalLocation"]
+    assert physical["artifactLocation"]["uri"] == "src/other/_index.yaml"
+    assert physical["region"] == {"startLine": 5}
+    assert inline["properties"]["sourceLine"] == 1
 
 
 def test_wrong_flags(folder: Path) -> None:

@@ -118,8 +118,8 @@ class Report:
     def sarif(self, project: Project) -> str:
         """Show all in the format that code hosts and editors read.
 
-        A finding is located in the definition file of its entry; the entry itself is a
-        logical location, since a source may stand in the definition file or beside it.
+        A finding is located in the file of the source, or at the definition of its
+        entry if the source stands there; the entry itself is a logical location.
         """
         codes = sorted({each.diagnostic.code for each in self.findings})
         log = {
@@ -146,6 +146,9 @@ def _result(finding: Finding, project: Project) -> dict[str, Any]:
     owner, found, _ = finding
     origin = project.origins.get(owner)
     file = origin.file if origin is not None else owner
+    beside = origin is not None and bool(origin.source) and bool(found.line)
+    if origin is not None and beside:
+        file = origin.source
     physical: dict[str, Any] = {"artifactLocation": {"uri": file.replace("\\", "/")}}
     result: dict[str, Any] = {
         "ruleId": found.code,
@@ -158,9 +161,16 @@ def _result(finding: Finding, project: Project) -> dict[str, Any]:
             }
         ],
     }
-    if origin is not None and origin.line:
+    if beside:
+        physical["region"] = {
+            "startLine": found.line,
+            "startColumn": found.column,
+            "endLine": found.end[0],
+            "endColumn": found.end[1],
+        }
+    elif origin is not None and origin.line:
         physical["region"] = {"startLine": origin.line}
-    if found.line:
+    if found.line and not beside:
         result["properties"] = {
             "sourceLine": found.line,
             "sourceColumn": found.column,

@@ -144,12 +144,13 @@ def _closure(
     return frozenset(names)
 
 
-def module_names() -> list[str]:
+@cache
+def module_names() -> frozenset[str]:
     """List the host modules that are installed and can be declared."""
     found = {file.stem for file in MODULES.glob("*.py")}
     found |= {file.parent.name for file in MODULES.glob("*/__init__.py")}
-    found |= set(plugins(MODULES_GROUP))
-    return sorted(name.rstrip("_") for name in found if not name.startswith("_"))
+    ours = {name.rstrip("_") for name in found if not name.startswith("_")}
+    return frozenset(ours | set(plugins(MODULES_GROUP)))
 
 
 def declares_of(name: str) -> str | None:

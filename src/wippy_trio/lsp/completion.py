@@ -244,7 +244,7 @@ def _modules(workspace: Workspace, view: View, start: int) -> list[Item]:
         Item(name, "module", start, imports.get(name, "module"))
         for name in sorted(declared)
     ]
-    rest = sorted((set(module_names()) | ALWAYS) - declared)
+    rest = sorted((module_names() | ALWAYS) - declared)
     for name in rest:
         ambient = name in ALWAYS or workspace.is_loose(view.id)
         detail = "module" if ambient else "module, not declared in _index.yaml"
