@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.errors import InvalidError
 from wippy_trio.loading.plugins import KINDS_GROUP, plugins
 from wippy_trio.registry import (
     KINDS,
+    Constraint,
     Finding,
+    ModuleVersion,
     complete_id,
     known_kind,
     lua_kind,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from wippy_trio.loading.bundled import MountedModule
     from wippy_trio.loading.definitions import Origin
     from wippy_trio.registry import Entry
 
@@ -94,30 +98,57 @@ def check_references(
 def check_dependencies(
     entries: Mapping[str, Entry],
     origins: Mapping[str, Origin],
-    mounted: Collection[str],
+    mounted: Mapping[str, MountedModule],
 ) -> Iterator[Finding]:
-    """Find dependencies on modules that are not there.
+    """Find dependencies on modules that are not there, or not in that version.
 
-    Source: apps 13.22.
+    Source: apps 1.10.6, 13.22.
     """
     for entry in entries.values():
         if entry.kind != "ns.dependency":
             continue
-        component = (
-            entry.data.get("component") if isinstance(entry.data, dict) else None
-        )
+        data = entry.data if isinstance(entry.data, dict) else {}
+        component = data.get("component")
         place = _place(entry, origins)
         if not isinstance(component, str) or component.count("/") != 1:
             fields = {**place, "field": "data.component", "got": component}
             wanted = "dependency: wanted organization/module as component"
             yield Finding("warning", wanted, fields)
         elif component not in mounted:
-            fields = {
-                **place,
-                "module": component,
-                "version": entry.data.get("version"),
-            }
+            fields = {**place, "module": component, "version": data.get("version")}
             yield Finding("warning", "module of dependency not found", fields)
+        else:
+            yield from _check_version(data.get("version"), component, entries, place)
+
+
+def _check_version(
+    version: Any, component: str, entries: Mapping[str, Entry], place: dict[str, Any]
+) -> Iterator[Finding]:
+    """Compare a constraint with the version that a module's entries are marked with."""
+    if version is None or version == "":
+        return
+    wanted = str(version)
+    try:
+        constraint = Constraint.parse(wanted)
+    except InvalidError as error:
+        fields = {**place, "field": "data.version", "got": wanted, "error": str(error)}
+        yield Finding("warning", "dependency: malformed version constraint", fields)
+        return
+    found = next(
+        (
+            str(entry.meta["module_version"])
+            for entry in entries.values()
+            if entry.meta.get("module") == component and "module_version" in entry.meta
+        ),
+        "",
+    )
+    try:
+        fits = not found or constraint.allows(ModuleVersion.parse(found))
+    except InvalidError:  # a folder may call its version whatever it likes
+        return
+    if not fits:
+        fields = {**place, "module": component, "wanted": wanted, "found": found}
+        yield Finding("warning", "version of module does not fit", fields)
 
 
 def _references(entry: Entry) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wippy_trio.errors import NotFoundError, UnavailableError
-from wippy_trio.loading.bundled import MountedModule, bundled_module
+from wippy_trio.loading.bundled import MountedModule
 from wippy_trio.loading.check import (
     check_dependencies,
     check_kinds,
@@ -19,22 +18,16 @@ from wippy_trio.loading.check import (
 )
 from wippy_trio.loading.coerce import parse_override_flag
 from wippy_trio.loading.config import Config, load_config
-from wippy_trio.loading.definitions import Located, Origin
-from wippy_trio.loading.lockfile import (
-    LOCK_NAME,
-    Lock,
-    locate_module,
-    module_places,
-    read_lock,
-)
-from wippy_trio.loading.manifest import read_manifest
+from wippy_trio.loading.lockfile import LOCK_NAME, Lock, read_lock
+from wippy_trio.loading.mounting import bundled_roots, owned, roots_of
 from wippy_trio.loading.scanning import Failure, scan, skipped_folders
 from wippy_trio.registry import Finding, Override, apply_overrides, link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from wippy_trio.loading.definitions import Located, Origin
     from wippy_trio.registry import Entry
 
 __all__ = ["MountedModule", "Project", "load_project"]
@@ -57,11 +50,6 @@ class Project(NamedTuple):
     disabled: tuple[str, ...]
     failures: tuple[Failure, ...]
     findings: tuple[Finding, ...]
-
-
-class _Root(NamedTuple):
-    source: Path
-    module: MountedModule | None
 
 
 def load_project(
@@ -103,7 +91,7 @@ def load_project(
     modules: dict[str, MountedModule] = {}
     located: list[Located] = []
     skip = skipped_folders(environ)
-    roots = list(_roots(config, lock, findings))
+    roots = list(roots_of(config, lock, findings))
     while roots:
         for root in roots:
             if root.module is not None:
@@ -121,8 +109,8 @@ def load_project(
             )
             failures.extend(found.failures)
             findings.extend(found.findings)
-            located.extend(_owned(found.entries, root.module))
-        roots = list(_bundled_roots(located, modules))
+            located.extend(owned(found.entries, root.module))
+        roots = list(bundled_roots(located, modules))
 
     entries, origins = _merged(located, findings)
     flags = [pair for text in overrides for pair in parse_override_flag(text)]
@@ -147,86 +135,6 @@ def load_project(
         tuple(failures),
         tuple(findings),
     )
-
-
-def _roots(config: Config, lock: Lock, findings: list[Finding]) -> Iterator[_Root]:
-    """List what is scanned, in load order."""
-    if lock.source is not None:
-        yield _Root(lock.source, None)
-    replaced = {
-        item.module: item.folder
-        for item in lock.replacements
-        if item.module not in config.dropped_replacements
-    }
-    replaced.update(config.replacements)
-    versions = {module.name: module.version for module in lock.modules}
-    for name, folder in replaced.items():
-        if not folder.is_dir():
-            raise NotFoundError(
-                f"replacement of {name}: wanted a folder, found none at {folder}"
-            )
-        below = folder / "src"
-        source = below if below.is_dir() else folder
-        version = versions.get(name, "")
-        yield _Root(source, MountedModule(name, version, folder, source))
-    for module in lock.modules:
-        if module.name in replaced:
-            continue
-        place = locate_module(lock, module)
-        if place is None and (own := bundled_module(module.name)) is not None:
-            fields = {"module": module.name, "version": module.version}
-            message = "module not in the store, taking the one that comes with us"
-            findings.append(Finding("warning", message, fields))
-            yield _Root(own.source, own)
-            continue
-        if place is None:
-            looked = ", ".join(str(path) for path in module_places(lock, module))
-            raise NotFoundError(
-                f"module {module.name} {module.version}: not in the store, looked at "
-                f"{looked}"
-            )
-        if not place.is_dir():
-            raise UnavailableError(
-                f"module {module.name} {module.version}: wanted a folder, found the "
-                f"pack {place}; packs are not available in this version"
-            )
-        mounted = MountedModule(module.name, module.version, place, place)
-        yield _Root(place, mounted)
-
-
-def _bundled_roots(
-    located: Iterable[Located], mounted: Mapping[str, MountedModule]
-) -> Iterator[_Root]:
-    """List the modules of our own that are wanted and come from nowhere else."""
-    wanted = {
-        item.entry.data.get("component"): None
-        for item in located
-        if item.entry.kind == "ns.dependency" and isinstance(item.entry.data, dict)
-    }
-    for name in wanted:
-        if isinstance(name, str) and name not in mounted:
-            module = bundled_module(name)
-            if module is not None:
-                yield _Root(module.source, module)
-
-
-def _owned(entries: list[Located], module: MountedModule | None) -> Iterator[Located]:
-    """Filter the entries of a module by its manifest and mark them as its own."""
-    if module is None:
-        yield from entries
-        return
-    manifest = read_manifest(module.root)
-    marks = {"module": module.name}
-    version = module.version or (manifest.version if manifest else "")
-    if version:
-        marks["module_version"] = version
-    for entry, origin in entries:
-        if manifest is not None and manifest.excluded.matches(entry):
-            continue
-        yield Located(
-            entry._replace(meta={**entry.meta, **marks}),
-            origin._replace(module=module.name),
-        )
 
 
 def _merged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -36,7 +37,7 @@ from wippy_trio.runtime.metrics import Metrics
 from wippy_trio.runtime.resources import ResourceTable
 from wippy_trio.runtime.supervision import ServiceSupervisor
 from wippy_trio.runtime.surroundings import EngineSurroundings
-from wippy_trio.sdk import Randomness
+from wippy_trio.sdk import Randomness, run_in_thread
 from wippy_trio.services.lua_code import default_host
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from wippy_trio.kernel import Process
     from wippy_trio.loading import Project
-    from wippy_trio.registry import Plan
+    from wippy_trio.registry import Operation, Plan
     from wippy_trio.runtime.type_check import TypeCheck
     from wippy_trio.sdk import EntryKind, Identity
     from wippy_trio.sdk.runtime import EventBus, Resources
@@ -125,6 +126,7 @@ class RunningRuntime:
             committed=self._committed,
             handler=self._handler,
             check=None if self._type_check is None else self._type_check.check,
+            widen=self._widened,
             dispatch_internal=self.config.flag("registry.dispatch_internal_kinds"),
         )
         self.registry = self.live
@@ -220,6 +222,26 @@ class RunningRuntime:
         if handler is None:
             handler = self._handlers[cls] = cls(self)
         return handler
+
+    async def _widened(self, operations: Sequence[Operation]) -> list[Operation]:
+        """Mount and take away modules as their dependencies say (apps 1.10.8)."""
+        state = self.live.state.state
+        if not any(
+            "ns.dependency" in (each.entry.kind, getattr(known, "kind", ""))
+            for each in operations
+            for known in (state.get(each.entry.id),)
+        ):
+            await trio.lowlevel.checkpoint()
+            return list(operations)
+        from wippy_trio.loading.dependencies import widen  # noqa: PLC0415 - start-up
+
+        wide = await run_in_thread(
+            widen, self.project, dict(state), operations, dict(os.environ)
+        )
+        for finding in wide.findings:
+            getattr(log, finding.level)(finding.message, **finding.fields)
+        self.project.modules.update({each.name: each for each in wide.mounted})
+        return wide.operations
 
     async def _committed(self, plan: Plan) -> None:
         del plan

@@ -17,7 +17,7 @@ from wippy_trio.registry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from wippy_trio.registry import Entry, Operation, Plan, Version
     from wippy_trio.sdk import EntryKind
@@ -43,6 +43,8 @@ class LiveRegistry:
         committed: Callable[[Plan], Awaitable[None]],
         handler: Callable[[str], EntryKind | None],
         check: Callable[[Plan, Mapping[str, Entry]], Awaitable[None]] | None = None,
+        widen: Callable[[Sequence[Operation]], Awaitable[list[Operation]]]
+        | None = None,
         dispatch_internal: bool = False,
     ) -> None:
         """Take over a registry.
@@ -55,6 +57,7 @@ class LiveRegistry:
           handler: Finds who handles a kind.
           check: Called with a plan and the entries as they are, before anything of
             it is carried out; an error that it raises refuses the plan.
+          widen: Adds to a changeset what follows from it (apps 1.10.8).
           dispatch_internal: See `Transaction`.
         """
         self.state = state
@@ -63,6 +66,7 @@ class LiveRegistry:
         self._committed = committed
         self._handler = handler
         self._check = check
+        self._widen = widen
         self._dispatch_internal = dispatch_internal
         self._lock = trio.Lock()
         self._unavailable: set[str] = set()
@@ -83,7 +87,7 @@ class LiveRegistry:
           Error: It was refused; then nothing has changed.
         """
         changes = list(operations)
-        return await self._apply(lambda: self.state.plan(changes))
+        return await self._apply(lambda: self.state.plan(changes), changes)
 
     async def apply_version(self, number: int) -> Version:
         """Go to another version (apps 7.2)."""
@@ -97,8 +101,12 @@ class LiveRegistry:
                 return change.after is not None
         return id in self.state.state
 
-    async def _apply(self, make: Callable[[], Plan]) -> Version:
+    async def _apply(
+        self, make: Callable[[], Plan], changes: list[Operation] | None = None
+    ) -> Version:
         async with self._lock:
+            if self._widen is not None and changes is not None:
+                changes[:] = await self._widen(changes)
             self._planned = plan = make()
             try:
                 return await self._carry_out(plan)
