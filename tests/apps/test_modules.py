@@ -278,6 +278,7 @@ async def test_two_values_for_one_hole_conflict(
     with pytest.raises(Error, match=r"acme\.mailer:host") as caught:
         load_project(tmp_path, environ={})
     assert caught.value.kind == "Conflict"
+    assert caught.value.details is not None
     assert {"app:mailer", "app:again"} <= set(caught.value.details["dependencies"])
 
 
@@ -480,19 +481,19 @@ async def test_the_highest_version_that_fits_all_is_taken(
     async with application(tmp_path, entries, {"change": CHANGE}) as app:
         state = app.runtime.live.state
 
-        def version() -> Any:
+        def mounted() -> Any:
             return state.state["acme.mailer:greet"].meta["module_version"]
 
         await app.call("change", "create", late(version="^1.0"))
-        assert version() == "1.3.5"
+        assert mounted() == "1.3.5"
         await app.call("change", "update", late(version="~1.2.0"))
-        assert version() == "1.2.0"
+        assert mounted() == "1.2.0"
         other = {**late(version="^2.0"), "id": "app:other"}
         told = await app.call("change", "create", other)
         assert "dependency resolution failed" in told["error"]
         assert told["details"]["count"] == 2
         assert "app:other wants ^2.0" in told["details"]["summary"]
-        assert version() == "1.2.0"
+        assert mounted() == "1.2.0"
         assert "app:other" not in state.state
 
 
