@@ -16,6 +16,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 default_role = "code"
 highlight_language = "text"
+suppress_warnings = ["misc.highlighting_failure"]  # Pygments knows no typed Lua
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
