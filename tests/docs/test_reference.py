@@ -261,6 +261,7 @@ WORLDS = {
 }
 
 ELSEWHERE = {
+    "cloudstorage": "needs a server of objects; tests/modules have one",
     "io": "the next test types into it",
     "tty": "needs a terminal; tests/modules/tty have one",
 }
@@ -295,15 +296,15 @@ def port() -> Iterator[int]:
 @pytest.mark.parametrize("name", MODULES)
 def test_the_page_of_a_module_has_its_heads(name: str) -> None:
     """Whoever knows one page finds his way on all of them."""
-    found = [head for head in heads(f"modules/{name}") if head != "Query builder"]
-    assert found == MODULE_HEADS
+    found = heads(f"modules/{name}")
+    assert [head for head in found if head in MODULE_HEADS] == MODULE_HEADS
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_page_of_kinds_has_its_heads(name: str) -> None:
-    """The same; permissions are there only where there are some."""
-    found = [head for head in heads(f"kinds/{name}") if head != "Permissions"]
-    assert found == KIND_HEADS
+    """The same; some have more, such as permissions, in between."""
+    found = heads(f"kinds/{name}")
+    assert [head for head in found if head in KIND_HEADS] == KIND_HEADS
 
 
 def test_each_page_of_a_module_has_a_world() -> None:
