@@ -10,7 +10,7 @@ import importlib.util
 import re
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.cli.application import run_command
@@ -18,9 +18,6 @@ from tests.modules.application import run_application
 
 from wippy_trio.cli.main import main
 from wippy_trio.kernel import Context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 MODULE_HEADS = ["Purpose", "Functions", "Permissions", "Errors", "Example"]
@@ -285,7 +282,7 @@ def example(name: str, language: str) -> str:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """Find a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
