@@ -732,12 +732,17 @@ class Commands:
                 values[position] = self._text(function, position, value)
             elif parameter.kind == "y" and isinstance(value, str):
                 values[position] = value.encode()
-            elif parameter.kind == "t" and value == []:
-                values[position] = value
+            elif parameter.kind == "m" and isinstance(value, list):
+                values[position] = dict(enumerate(value, 1))
+        start = len(function.parameters)
         if function.rest == "y":
-            start = len(function.parameters)
             values[start:] = [
                 v.encode() if isinstance(v, str) else v for v in values[start:]
+            ]
+        elif function.rest == "s":
+            values[start:] = [
+                self._text(function, at, v) if isinstance(v, bytes) else v
+                for at, v in enumerate(values[start:], start)
             ]
         return values
 

@@ -81,8 +81,8 @@ class Parameter:
     """Say how one argument crosses.
 
     ``kind`` is ``s`` text, ``y`` bytes, ``i`` integer, ``n`` number, ``b`` boolean,
-    ``t`` a table, ``v`` any value, ``g`` any value made plain data, ``h`` a handle of
-    the class named by ``handle``.
+    ``t`` a table, ``m`` one that arrives as a mapping, ``v`` any value, ``g`` any value
+    made plain data, ``h`` a handle of the class named by ``handle``.
     """
 
     kind: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wippy_trio.sdk import InvalidError
+from wippy_trio.sdk import Error, InvalidError
 
-__all__ = ["octets", "truthy"]
+__all__ = ["named", "octets", "truthy"]
 
 
 def octets(value: Any, message: str) -> bytes:
@@ -22,6 +22,23 @@ def octets(value: Any, message: str) -> bytes:
     if isinstance(value, bytes):
         return value
     raise InvalidError(message, retryable=False)
+
+
+def named(value: Any) -> str:
+    """Name a value in an error text: what it is, or what it says if that is short."""
+    if value is None:
+        return "nil"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return f"{value[:60]!r}"
+    if isinstance(value, bytes):
+        return "a string that is not UTF-8"
+    if isinstance(value, (list, dict)):
+        return "a table"
+    return "an error" if isinstance(value, Error) else "an object"
 
 
 def truthy(value: Any) -> bool:

@@ -40,9 +40,9 @@ def time(fields: dict[str, Any] | None) -> int:
 
 
 @MODULE.export(pair=False, raises=True)
-def date(form: str | None, at: float | None) -> Any:
+def date(form: str | None, at: int | None) -> Any:
     """Write a date, or take it apart (core OS-2 to OS-7)."""
-    seconds = int(_now()) if at is None else int(at)
+    seconds = int(_now()) if at is None else at
     return format_date("%c" if form is None else form, moment_from_unix(seconds))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wippy_trio.lang import TypeCheckError
+from wippy_trio.modules._arguments import named
 from wippy_trio.registry import Changeset, Entry, EntryId, build_delta, make_entry
 from wippy_trio.registry import Snapshot as Frozen
 from wippy_trio.registry import Version as Number
@@ -91,7 +92,7 @@ def _find(source: Any, criteria: Any) -> list[dict[str, Any]]:
     if criteria == [] or criteria is None:
         criteria = {}
     if not isinstance(criteria, dict):
-        raise InvalidError(f"find: wanted a table of conditions, got {criteria!r}")
+        raise InvalidError(f"find: wanted a table of conditions, got {named(criteria)}")
     found = source.find(criteria)
     runtime = current_runtime()
     for finding in found.findings:
@@ -188,7 +189,7 @@ def _id(value: Any) -> str:
     if isinstance(value, dict):
         return f"{value.get('ns', '')}:{value.get('name', '')}"
     if not isinstance(value, str) or not value:
-        raise InvalidError(f"wanted an id, got {value!r}")
+        raise InvalidError(f"wanted an id, got {named(value)}")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import trio
 
 from wippy_trio import security
+from wippy_trio.modules._arguments import named
 from wippy_trio.sdk import (
     Error,
     InternalError,
@@ -69,7 +70,7 @@ def _map(value: Any) -> dict[str, Any]:
 
 def _policy(value: Any) -> Policy:
     if not isinstance(value, Policy):
-        raise InvalidError(f"wanted a security.Policy, got {value!r}")
+        raise InvalidError(f"wanted a security.Policy, got {named(value)}")
     return value
 
 
@@ -77,7 +78,9 @@ def _reference(value: Any) -> Policy | str | dict[str, str]:
     if isinstance(value, dict):
         return _map(value)
     if not isinstance(value, (Policy, str)):
-        raise InvalidError(f"wanted a policy, its id or {{ns, name}}, got {value!r}")
+        raise InvalidError(
+            f"wanted a policy, its id or {{ns, name}}, got {named(value)}"
+        )
     return value
 
 

@@ -1,8 +1,9 @@
 """Lua modules written in Python: one `LuaModule` per ``require`` name.
 
 The annotations of an exported function say how its arguments cross: `str` is decoded
-strictly as UTF-8, `bytes` comes as it is, `dict`, `list` and `Any` are copied values, a
-handle class takes a handle, `Bag` any value made plain data: lists without other keys,
+strictly as UTF-8, `bytes` comes as it is, `dict`, `list` and `Any` are copied values (a
+`dict` is one for a table 1..n too, a `list` may turn out to be a mapping), a handle
+class takes a handle, `Bag` any value made plain data: lists without other keys,
 maps with text keys, functions and handles as their text. Its colour says whether it may
 block: `def` runs in place, `async def` suspends the calling coroutine and runs in a
 task of its process.
@@ -48,7 +49,8 @@ else:
 
 
 _KINDS: dict[Any, str] = {str: "s", bytes: "y", bool: "b", int: "i", float: "n"}
-_TABLES = (dict, list, Mapping, Sequence, Iterable)
+_MAPS = (dict, Mapping)
+_TABLES = (list, Sequence, Iterable)
 
 
 class LuaModule:
@@ -335,6 +337,8 @@ def _kind(hint: Any, owner: str) -> tuple[str, bool, str | None]:
         if len(kinds) == 1:
             kind, _, handle = kinds.pop()
             return kind, optional, handle
+        if {kind for kind, _, _ in kinds} == {"m", "t"}:
+            return "t", optional, None
         return "v", optional, None
     plain = origin or hint
     if plain in _KINDS:
@@ -343,6 +347,8 @@ def _kind(hint: Any, owner: str) -> tuple[str, bool, str | None]:
         return "v", True, None
     if plain is Bag:
         return "g", True, None
+    if plain in _MAPS:
+        return "m", False, None
     if plain in _TABLES:
         return "t", False, None
     handle = getattr(plain, "__lua_handle__", None)

@@ -90,7 +90,7 @@ local OBJECT = P.key("object")
 -- Argument kinds: s text, y bytes, i integer, n number, b boolean, v any value, t table,
 -- h handle of a class, g any value made plain data by the rules of bags.
 local WANTED = { s = "string", y = "string", i = "number", n = "number", b = "boolean",
-  t = "table" }
+  t = "table", m = "table" }
 
 local function bad(i, name, wanted, v)
   P.bad_argument(i, name, wanted, v)
@@ -112,8 +112,12 @@ local function checked(kind, v, i, name, class)
       v = raw.tonumber(v) or v
     end
     if rawtype(v) == "number" then
-      if v ~= v or v == raw.math.huge or v == -raw.math.huge then
+      if v ~= v then
         return 0
+      elseif v >= 0x1p63 then
+        return raw.math.maxinteger
+      elseif v < -0x1p63 then
+        return raw.math.mininteger
       end
       return raw.math.tointeger(v < 0 and raw.math.ceil(v) or raw.math.floor(v))
     end
@@ -127,7 +131,7 @@ local function checked(kind, v, i, name, class)
     if rawtype(v) == "boolean" then
       return v
     end
-  elseif kind == "t" then
+  elseif kind == "t" or kind == "m" then
     if rawtype(v) == "table" and P.type(v) == "table" then
       return v
     end

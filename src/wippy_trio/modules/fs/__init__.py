@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
+from wippy_trio.modules._arguments import named
 from wippy_trio.modules._stream import is_readable, read_some
 from wippy_trio.modules.fs.files import File, Scanner
 from wippy_trio.sdk import (
@@ -181,7 +182,7 @@ class FS:
             raise InvalidError("data is required", retryable=False)
         if not isinstance(data, (str, bytes)) and not is_readable(data):
             raise InvalidError(
-                f"data: wanted a string or something to read, got {data!r}",
+                f"data: wanted a string or something to read, got {named(data)}",
                 retryable=False,
             )
         return self._volume.open(place, how)

@@ -46,7 +46,7 @@ class Set:
         return f"template.Set{{{'released' if self._library is None else ''}}}"
 
     @method(offload=LARGE, opaque="null")
-    def render(self, name: str, data: dict[str, Any] | None = None) -> str:
+    def render(self, name: str, data: dict[str, Any] | list[Any] | None = None) -> str:
         """Render a template over data; its keys are variables there."""
         if not name:
             raise InvalidError("template name is required", retryable=False)

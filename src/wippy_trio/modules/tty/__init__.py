@@ -154,11 +154,11 @@ def _bytes(text: str) -> bytes:
 
 
 def _clipped(value: float) -> int:
-    return int(min(max(value, 0), MOST_CELLS))
+    return int(min(max(value, 0), MOST_CELLS)) if value == value else 0
 
 
 def _position(value: float) -> float:
-    return min(max(value, 0.0), 1.0)
+    return min(max(value, 0.0), 1.0) if value == value else 0.0
 
 
 class Style:

@@ -28,7 +28,8 @@ MOST_CELLS = 10_000
 
 def share(spare: int, position: float) -> int:
     """Tell how many of the spare cells go before, in a join: half a cell counts."""
-    return min(max(math.floor(spare * position + 0.5), 0), spare)
+    where = min(max(position, 0.0), 1.0) if position == position else 0.0
+    return min(max(math.floor(spare * where + 0.5), 0), spare)
 
 
 def _before(spare: int, position: float) -> int:

@@ -98,6 +98,8 @@ class SqliteSession(PooledSession):
             )
         except self._apsw.Error as error:
             raise failure_of(error) from error
+        except ValueError as error:
+            raise InvalidError(f"sql: {error}", retryable=False) from error  # a NUL
 
     # -- statements --------------------------------------------------------------------
 
