@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.modules.application import run_function
+from wippy_trio.modules.treesitter import MODULE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +134,165 @@ def test_queries_match_with_their_predicates(tmp_path: Path) -> None:
     ]
     assert got[26].startswith("Invalid: query: ")
     assert got[27:] == ["Invalid: unsupported language: x", False, True, False]
+
+
+def test_text_predicates_are_ours(tmp_path: Path) -> None:
+    """Kinds, negation, quantifiers, and the source that is named (12)."""
+    body = """
+    local code = "package main\\nfunc add() { a; b }\\nfunc sub() { c; a }\\n"
+    local root = treesitter.parse("go", code):root_node()
+    local function texts(pattern, source)
+      local out = {}
+      local q = assert(treesitter.query("go", pattern))
+      for _, c in ipairs(q:captures(root, source)) do out[#out + 1] = c.text end
+      return table.concat(out, " ")
+    end
+    local function id(predicate) return "((identifier) @i " .. predicate .. ")" end
+    local two = "((function_declaration name: (identifier) @f"
+      .. " body: (block (statement_list (_) @s (_) @s))) "
+    local odd = treesitter.query("go", '; (#eq? @x "a")\\n((identifier) @i'
+      .. ' (#any-not-match? @i "x\\\\"y") (#eq? @i @i) (#not-any-of? @i a b))'
+      .. ' ((identifier) @j (#nope? @j "x"))')
+    return {
+      texts(id('(#eq? @i "add")')), texts(id('(#not-eq? @i "a")')),
+      texts(id('(#match? @i "^(a|s)")')), texts(id('(#not-match? @i "^.$")')),
+      texts(id('(#any-of? @i "a" "sub")')), texts(id('(#not-any-of? @i "a" "b" "c")')),
+      texts(two .. '(#any-eq? @s "a"))'), texts(two .. '(#match? @s "^[ab]$"))'),
+      texts(two .. '(#any-match? @s "^b$"))'), texts(two .. "(#eq? @f @s))"),
+      texts(id('(#eq? @i "ADD")'), code:upper()),
+      odd:get_text_predicates(0), odd:get_text_predicates(1),
+      odd:start_byte_for_pattern(0), #odd:matches(root),
+      told(treesitter.query("go", id("(#eq? @i)"))),
+      told(treesitter.query("go", id('(#eq? "a" @i)'))),
+      told(treesitter.query("go", id("(#any-of? @i @i)"))),
+      told(treesitter.query("go", id('(#match? @i "(")'))),
+      (pcall(odd.get_text_predicates, odd, 2)),
+    }
+    """
+    got = run(tmp_path, body)
+    assert got[:11] == [
+        "add", "add b sub c", "add a sub a", "add sub", "a sub a", "add sub",
+        "add a b sub c a", "add a b", "add a b", "", "ADD",
+    ]  # fmt: skip
+    rest = {"match_all": True, "capture": "i"}
+    assert got[11] == [
+        {"operator": "match", "positive": False, "values": ['x"y'], "capture": "i",
+         "match_all": False},
+        {"operator": "eq", "positive": True, "other": "i", **rest},
+        {"operator": "any-of", "positive": False, "values": ["a", "b"], **rest},
+    ]  # fmt: skip
+    assert got[12:15] == [[], 16, 9]
+    assert got[15] == "Invalid: query: #eq? expects 2 arguments, got 1"
+    assert got[16].startswith("Invalid: query: the first argument of #eq? must be")
+    assert got[17].startswith("Invalid: query: #any-of? takes strings after")
+    assert got[18].startswith("Invalid: query: error parsing regexp: missing closing )")
+    assert got[19] is False
+
+
+def test_an_expression_made_to_be_slow_is_not(tmp_path: Path) -> None:
+    """It is searched in linear time."""
+    body = """
+    local code = "package main\\n// " .. string.rep("a", 30000) .. "\\n"
+    local root = treesitter.parse("go", code):root_node()
+    local q = treesitter.query("go", '((comment) @c (#match? @c "(a+)+b"))')
+    return #q:matches(root)
+    """
+    assert run(tmp_path, body) == 0
+
+
+def test_searches_are_bounded(tmp_path: Path) -> None:
+    """By bytes, points, depth, captures and patterns; each query by itself (12)."""
+    body = """
+    local root = treesitter.parse("go", CODE):root_node()
+    local function names(setup)
+      local q = treesitter.query("go", "(identifier) @i (parameter_list) @p")
+      if setup then setup(q) end
+      local out = {}
+      for _, c in ipairs(q:captures(root)) do out[#out + 1] = c.text end
+      return table.concat(out, " ")
+    end
+    local q = treesitter.query("go", "(identifier) @i")
+    local found = 0
+    for _, start in ipairs({ 0, 2 ^ 40 }) do
+      q:set_byte_range(start, 2 ^ 40)
+      found = found * 10 + #q:captures(root)
+    end
+    return {
+      names(), names(function(x) x:set_byte_range(19, 22) end),
+      names(function(x) x:set_point_range({ row = 2, column = 9 }, { 2, 15 }) end),
+      names(function(x) x:set_max_start_depth(2) end),
+      names(function(x) x:disable_capture("p") end),
+      names(function(x) x:disable_capture("none") end),
+      names(function(x) x:disable_pattern(0) end),
+      (pcall(q.set_byte_range, q, 5, 4)),
+      (pcall(q.set_point_range, q, { 1, 0 }, { 0, 9 })),
+      (pcall(q.set_point_range, q, 1, 2)), found,
+      q:is_pattern_guaranteed(2 ^ 40), q:capture_index_for_name("none"),
+    }
+    """
+    got = run(tmp_path, body)
+    whole = "add (a int) a a"
+    assert got == [
+        whole, "add", "(a int) a", "add (a int)", "add a a", whole, "(a int)", False,
+        False, False, 30, False,
+    ]  # fmt: skip
+
+
+def test_cursors_tell_where_they_are(tmp_path: Path) -> None:
+    """Node, field, depth and number (12)."""
+    body = """
+    local c = treesitter.parse("go", CODE):walk()
+    local out = {}
+    local function note()
+      out[#out + 1] = { c:current_node():kind(), c:current_field_name() or "",
+        c:current_field_id() > 0, c:current_depth(), c:current_descendant_index() }
+    end
+    note()
+    c:goto_last_child() c:goto_previous_sibling() note()
+    local copy = c:copy()
+    out[#out + 1] = copy:current_node():kind()
+    c:goto_next_sibling() c:goto_first_child() c:goto_next_sibling() note()
+    out[#out + 1] = c:goto_first_child_for_byte(2 ^ 40) == nil
+    return out
+    """
+    assert run(tmp_path, body) == [
+        ["source_file", "", False, 0, 0],
+        ["package_clause", "", False, 1, 1],
+        "package_clause",
+        ["identifier", "name", True, 2, 6],
+        True,
+    ]
+
+
+def test_parsing_ends_in_time(tmp_path: Path) -> None:
+    """A text too long for its time is not parsed; the next one is (12)."""
+    body = """
+    local p = treesitter.parser()
+    p:set_language("go")
+    p:set_timeout(1)
+    local late = told(p:parse("package main\\n" .. string.rep("var a = 1\\n", 50000)))
+    p:set_timeout("1m")
+    local tree = p:parse(CODE)
+    p:set_timeout(0)
+    return { late, tree:root_node():named_child(1):text(), p:parse(CODE) ~= nil }
+    """
+    assert run(tmp_path, body) == [
+        "Internal: failed to parse code",
+        "func add(a int) int { return a }",
+        True,
+    ]
+
+
+def test_every_grammar_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that lists the module is not built while one is missing (L-5)."""
+    monkeypatch.setattr(
+        "wippy_trio.sdk.module.find_spec",
+        lambda name: None if name == "tree_sitter_markdown" else find_spec(name),
+    )
+    assert MODULE.missing() == (
+        "module treesitter needs the Python package tree_sitter_markdown:"
+        " pip install 'wippy-trio[treesitter]'"
+    )
 
 
 def test_cursors_walk(tmp_path: Path) -> None:

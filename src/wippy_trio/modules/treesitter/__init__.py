@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from wippy_trio.modules.treesitter.nodes import (
     NAMES,
+    PACKAGES,
     Cursor,
     Language,
     Node,
@@ -22,7 +24,7 @@ __all__ = ["MODULE"]
 MODULE = LuaModule(
     "treesitter",
     classes=("encoding", "deterministic"),
-    extra=("treesitter", ("tree_sitter", "tree_sitter_go", "tree_sitter_lua")),
+    extra=("treesitter", PACKAGES),
     declares="""
     supported_languages: () -> {[string]: boolean}
     language: (name: string) -> (Language?, Error?)
@@ -32,9 +34,26 @@ MODULE = LuaModule(
     """,
 )
 LARGE = 64 * 1024
+_PIECE = 4096
 
 for _class in (Language, Node, Cursor, Tree, Query):
     MODULE.handle(_class)
+
+
+class _Reading:
+    """Hand a text to the library piece by piece, until the time is up.
+
+    The library has no other way to be stopped: for it, the text is then at its end.
+    """
+
+    def __init__(self, code: bytes, limit: int) -> None:
+        self._code = code
+        self._last = time.perf_counter_ns() + limit
+        self.late = False
+
+    def __call__(self, offset: int, _place: Any) -> bytes:
+        self.late = self.late or time.perf_counter_ns() > self._last
+        return b"" if self.late else self._code[offset : offset + _PIECE]
 
 
 @MODULE.handle
@@ -50,6 +69,7 @@ class Parser:
         self._inner = tree_sitter.Parser()
         self._language: Language | None = None
         self._closed = False
+        self._timeout = 0
 
     def _open(self) -> Any:
         if self._closed:
@@ -81,11 +101,13 @@ class Parser:
         parser = self._open()
         if self._language is None:
             raise InvalidError("language is not set", retryable=False)
+        source: Any = code if self._timeout == 0 else _Reading(code, self._timeout)
         if old is None:
-            made = parser.parse(code)
+            made = parser.parse(source)
         else:
-            made = parser.parse(code, old._open())
-        if made is None:
+            made = parser.parse(source, old._open())
+        if made is None or (source is not code and source.late):
+            parser.reset()
             raise InternalError("failed to parse code")
         return Tree(made, code, self._language)
 
@@ -96,9 +118,9 @@ class Parser:
 
     @method(pair=False)
     def set_timeout(self, limit: Any) -> None:
-        """Note a time limit; parsing in memory is linear and is not cut short."""
+        """Bound the time of parsing: nanoseconds, or text such as ``5s``."""
         self._open()
-        nanoseconds(limit)
+        self._timeout = nanoseconds(limit)
 
     def set_ranges(self, ranges: list[Any]) -> tuple[Any, ...]:
         """Parse only parts of a text."""

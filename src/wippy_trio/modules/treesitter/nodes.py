@@ -17,11 +17,14 @@ from wippy_trio.duration import parse_nanoseconds
 from wippy_trio.sdk import InvalidError, MisuseError, method
 
 __all__ = [
+    "MOST",
     "NAMES",
+    "PACKAGES",
     "Cursor",
     "Language",
     "Node",
     "Tree",
+    "clipped",
     "edit_of",
     "language_of",
     "nanoseconds",
@@ -45,6 +48,11 @@ _GRAMMARS = {
     "sql": ("tree_sitter_sql", "language", ()),
 }
 NAMES = tuple(_GRAMMARS)
+PACKAGES = tuple(
+    dict.fromkeys(["tree_sitter", *(row[0] for row in _GRAMMARS.values())])
+)
+MOST = 2**32 - 1
+"""Offsets and counts of the library have 32 bits."""
 _ALIASES = {alias: name for name, row in _GRAMMARS.items() for alias in (name, *row[2])}
 
 
@@ -84,6 +92,11 @@ def whole(value: Any, field: str) -> int:
     if not 0 <= value < 2**32:
         raise InvalidError(f"{field} must be a number from 0", retryable=False)
     return int(value)
+
+
+def clipped(value: int) -> int:
+    """Bring a number into the range that the library takes."""
+    return min(max(value, 0), MOST)
 
 
 def nanoseconds(limit: Any) -> int:
@@ -183,7 +196,7 @@ class Tree:
     @method(pair=False, raises=True)
     def root_node_with_offset(self, offset: int, extent: Any) -> Node:
         """Give the root as if the text began later."""
-        found = self._open().root_node_with_offset(max(offset, 0), point(extent))
+        found = self._open().root_node_with_offset(clipped(offset), point(extent))
         return Node(found, self)
 
     @method(pair=False)
@@ -430,7 +443,15 @@ class Cursor:
     @method(pair=False)
     def goto_previous_sibling(self) -> bool:
         """Go back."""
-        return bool(self._open().goto_previous_sibling())
+        cursor = self._open()
+        before = cursor.descendant_index
+        if not cursor.goto_previous_sibling():
+            return False
+        # The library counts wrongly here and would go on from its wrong number.
+        number = before - cursor.node.descendant_count
+        self._inner = self._start.walk()
+        self._inner.goto_descendant(number)
+        return True
 
     @method(pair=False)
     def goto_parent(self) -> bool:
@@ -449,7 +470,7 @@ class Cursor:
     @method(pair=False)
     def goto_first_child_for_byte(self, byte: int) -> int | None:
         """Go to the first child that goes beyond a byte: its index."""
-        found: int | None = self._open().goto_first_child_for_byte(max(byte, 0))
+        found: int | None = self._open().goto_first_child_for_byte(clipped(byte))
         return found
 
     @method(pair=False, raises=True)
