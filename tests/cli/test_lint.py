@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wippy_trio.cli.main import main
-from wippy_trio.loading import checking
+from wippy_trio.loading import check_cache, checking
+from wippy_trio.loading.plugins import Plugin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,6 +195,21 @@ def test_unchanged_application_is_not_checked_again(
     assert counting.take() == {"app:main"}  # what the library exports is known
     assert codes(capsys, "--cache-reset")
     assert counting.take() == {"app:main", "app:lib", "other:x"}
+
+
+def test_another_version_of_a_package_is_checked_against(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The signatures of its modules may have changed."""
+    counting = Counting(monkeypatch)
+    for version in ("1.0", "1.1"):
+        plugin = Plugin("theirs", "nowhere", "MODULE", f"theirs {version}")
+        found = {"theirs": plugin}
+        monkeypatch.setattr(check_cache, "plugins", lambda group, found=found: found)
+        codes(capsys)
+        assert counting.take()
+        codes(capsys)
+        assert counting.take() == set()
 
 
 @pytest.mark.parametrize(

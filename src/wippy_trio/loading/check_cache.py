@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from wippy_trio._version import __version__
 from wippy_trio.loading.checking import reports_undefined
+from wippy_trio.loading.plugins import MODULES_GROUP, plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from wippy_trio.lang import Checked, Diagnostic
     from wippy_trio.loading.config import Config
+    from wippy_trio.loading.plugins import Plugin
     from wippy_trio.registry import Entry
 
 __all__ = [
@@ -194,7 +196,15 @@ def _checker() -> str:
                     door = Path(item.path) / "__init__.py"
                     if door.is_file():
                         newest = max(newest, door.stat().st_mtime_ns)
-    return f"{__version__} {newest}"
+    others = sorted(map(_plugin, plugins(MODULES_GROUP).values()))
+    return " ".join((__version__, str(newest), *others))
+
+
+def _plugin(plugin: Plugin) -> str:
+    """Name a module of another package, as it is installed."""
+    file = plugin.file()
+    changed = 0 if file is None else file.stat().st_mtime_ns
+    return f"{plugin.name}={plugin.package} {changed}"
 
 
 def _read(file: Path) -> dict[str, Any]:
