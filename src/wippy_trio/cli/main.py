@@ -29,7 +29,10 @@ def main(arguments: list[str]) -> int:
       The exit code: 0, 1 for a failure, 2 for wrong usage, or that of the program.
     """
     parser = argparse.ArgumentParser(
-        prog="wippy-trio", description="Isolated Lua processes on Trio."
+        prog="wippy-trio",
+        description="Isolated Lua processes on Trio. Every command works on the"
+        " application of the working directory.",
+        epilog="'wippy-trio COMMAND --help' tells more about a command.",
     )
     parser.add_argument(
         "--version", "-V", action="store_true", help="print the version"
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> int:
     wanted = command_word(arguments)
     for name, text in COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text)
-        if name == wanted and name != "version":
+        if name == wanted:
             import_module(f"wippy_trio.cli.{name}").add_arguments(sub)
     options = parser.parse_args(arguments)
     if options.command is None:

@@ -16,13 +16,27 @@ __all__ = ["add_project_arguments", "load"]
 
 def add_project_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that say what is loaded and how it is configured."""
-    parser.add_argument("--config", action="append", default=[], metavar="FILE")
-    parser.add_argument("--profile", action="append", default=[], metavar="NAME")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.PATH=VALUE", dest="sets"
+
+    def repeated(*names: str, metavar: str, text: str, dest: str | None = None) -> None:
+        parser.add_argument(
+            *names, action="append", default=[], metavar=metavar, help=text, dest=dest
+        )
+
+    repeated(
+        "--config", metavar="FILE", text="configuration to read in place of .wippy.yaml"
     )
-    parser.add_argument(
-        "--override", "-o", action="append", default=[], metavar="NS:ENTRY:PATH=VALUE"
+    repeated("--profile", metavar="NAME", text="a profile of the configuration")
+    repeated(
+        "--set",
+        metavar="SECTION.PATH=VALUE",
+        text="a value of the configuration",
+        dest="sets",
+    )
+    repeated(
+        "--override",
+        "-o",
+        metavar="NS:ENTRY:PATH=VALUE",
+        text="a field of an entry; like those above it may be repeated",
     )
 
 

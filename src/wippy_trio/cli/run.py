@@ -27,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run_flags(parser, again=True)
     add_project_arguments(parser)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="arguments")
+    parser.add_argument(
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar="arguments",
+        help="of the process; without -x first a command of the application ('list'"
+        " shows them), or nothing to serve until a signal comes",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
