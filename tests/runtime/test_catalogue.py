@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from wippy_trio.registry import KINDS
 from wippy_trio.runtime import catalogue
 
 if TYPE_CHECKING:
@@ -65,3 +66,43 @@ def test_modules_and_kinds_of_installed_packages_are_found(tmp_path: Path) -> No
         check=True,
     )
     assert outcome.stdout.split() == ["greeting", "Thing", "True"]
+
+
+BARE = """
+import importlib.abc, sys
+from wippy_trio.registry import KINDS
+
+EXTRAS = set(sys.argv[1:])
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in EXTRAS:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from wippy_trio.runtime import catalogue
+print(sum(catalogue.handler_class(kind) is not None for kind in sorted(KINDS)))
+catalogue.handler_class("no.such.kind")
+"""
+
+EXTRAS = (
+    *("apsw", "boto3", "botocore", "brotli", "cryptography", "docker", "grpc"),
+    *("httptools", "httpx2", "jsonschema_rs", "nats", "openpyxl", "pika", "psycopg"),
+    *("psutil", "pymysql", "re2", "sqlite_vec", "temporalio", "tree_sitter"),
+    *("wasmtime", "wcwidth", "wsproto"),
+)
+"""What an application need not have installed, by the names that are imported."""
+
+
+def test_every_kind_is_found_without_any_extra() -> None:
+    """A package that is missing is told of by what needs it, never by another kind."""
+    outcome = subprocess.run(
+        [sys.executable, "-c", BARE, *EXTRAS],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    handled = {kind for cls in catalogue.handler_classes() for kind in cls.kinds}
+    assert int(outcome.stdout) == len(handled & KINDS)

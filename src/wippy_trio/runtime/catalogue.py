@@ -166,12 +166,14 @@ def handler_class(kind: str) -> type[EntryKind] | None:
     """Find the handler of a kind, importing no more than that needs.
 
     A file whose text does not hold the kind's name in quotes cannot be its handler,
-    unless it takes the name from elsewhere: those are tried last.
+    unless it takes the name from elsewhere: those are tried last. A file that declares
+    no kinds is never tried: it may need a package that is not installed.
     """
     mentioned: list[str] = []
     others: list[str] = []
     for name in _service_modules():
-        (mentioned if _mentions(name, kind) else others).append(name)
+        if _declares_kinds(name):
+            (mentioned if _mentions(name, kind) else others).append(name)
     for name in (*mentioned, *others):
         for cls in _handlers_in(name):
             if kind in cls.kinds:
@@ -182,7 +184,7 @@ def handler_class(kind: str) -> type[EntryKind] | None:
 
 def handler_classes() -> Iterator[type[EntryKind]]:
     """Find the handlers of all kinds."""
-    for name in _service_modules():
+    for name in filter(_declares_kinds, _service_modules()):
         yield from _handlers_in(name)
     yield from dict.fromkeys(map(_foreign_handler, plugins(KINDS_GROUP).values()))
 
@@ -204,9 +206,13 @@ def _service_modules() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mentions(name: str, kind: str) -> bool:
+def _declares_kinds(name: str) -> bool:
     text = _source(name)
-    return b"kinds" in text and f'"{kind}"'.encode() in text
+    return not text or b"\n    kinds" in text
+
+
+def _mentions(name: str, kind: str) -> bool:
+    return f'"{kind}"'.encode() in _source(name)
 
 
 @functools.cache
