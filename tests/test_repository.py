@@ -193,6 +193,23 @@ def test_no_text_names_the_host_of_a_package_index() -> None:
     assert found == []
 
 
+PAGES = [
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md")
+    for path in sorted(ROOT.glob(pattern))
+    if "_build" not in path.parts
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_lead_to_files(page: Path) -> None:
+    """What a page names is there; it is read on a code host too, not only as a site."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    links = re.findall(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)", prose)
+    near = [link for link in links if "://" not in link and "mailto:" not in link]
+    assert [link for link in near if not (page.parent / link).exists()] == []
+
+
 def test_each_news_fragment_is_well_formed() -> None:
     """``<issue>.<type>[.<n>].md`` with a text for users, of a type we know."""
     known = {kind["directory"] for kind in PYPROJECT["tool"]["towncrier"]["type"]}
