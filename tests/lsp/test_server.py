@@ -243,14 +243,25 @@ def test_strange_documents(editor: Editor, folder: Path) -> None:
         ('"lib")', 2, "`app:lib` (library.lua)"),
         ('"json")', 2, "encode: fun(value: any) -> (string, error?)"),
         ("print(", 1, "print: "),
+        ("json.encode", 6, "JSON"),
+        ("lib.double", 5, "Twice as much.\nNot more."),
+        ("main(count", 1, "Greets."),
     ],
 )
 def test_hover(
     editor: Editor, folder: Path, needle: str, shift: int, shown: str
 ) -> None:
-    """The type of what stands there, or what a text names."""
-    uri = editor.open(folder / "src/main.lua")
-    answer = editor.at("hover", uri, *place_of(MAIN, needle, shift))
+    """The type of what stands there and what is written above it."""
+    library = changed(
+        LIB, "function M.double", "--- Twice as much.\n-- Not more.\nfunction M.double"
+    )
+    (folder / "src/lib.lua").write_text(library)
+    text = changed(
+        MAIN, "local function", "-- unrelated\n\n  -- Greets.\nlocal function"
+    )
+    uri = editor.open(folder / "src/main.lua", text)
+    answer = editor.at("hover", uri, *place_of(text, needle, shift))
+    assert "unrelated" not in answer["contents"]["value"]
     assert shown in answer["contents"]["value"]
     editor.shut(uri)
 
@@ -318,6 +329,7 @@ def test_completion_replaces_what_was_typed(editor: Editor, folder: Path) -> Non
     line, character = place_of(text, 'app:ma"', 6)
     answer = editor.at("completion", uri, line, character)
     (item,) = answer["items"]
+    assert "documentation" not in item
     assert item["textEdit"] == {
         "range": {
             "start": {"line": line, "character": character - 6},
@@ -325,6 +337,16 @@ def test_completion_replaces_what_was_typed(editor: Editor, folder: Path) -> Non
         },
         "newText": "app:main",
     }
+    editor.shut(uri)
+
+
+def test_completion_says_what_functions_are_for(editor: Editor, folder: Path) -> None:
+    """Those of host modules, as their own documentation does."""
+    text = changed(MAIN, "  return twice\n", "  json.\n  return twice\n")
+    uri = editor.open(folder / "src/main.lua", text)
+    answer = editor.at("completion", uri, *place_of(text, "json.\n", 5))
+    about = {item["label"]: item["documentation"] for item in answer["items"]}
+    assert about["decode"] == "Read a value from JSON."
     editor.shut(uri)
 
 

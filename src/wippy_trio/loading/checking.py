@@ -32,6 +32,7 @@ __all__ = [
     "module_names",
     "program_of",
     "reports_undefined",
+    "summaries_of",
     "unit_of",
 ]
 
@@ -170,6 +171,42 @@ def declares_of(name: str) -> str | None:
             for keyword in call.keywords:
                 if keyword.arg == "declares":
                     return _text(keyword.value, constants)
+    return None
+
+
+@cache
+def summaries_of(name: str) -> dict[str, str]:
+    """Return what the functions of a host module are for, each in a sentence."""
+    file = _file(name)
+    if file is None:
+        return {}
+    found: dict[str, str] = {}
+    for node in ast.parse(file.read_bytes()).body:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        exported = _exported(node)
+        text = ast.get_docstring(node) or ""
+        if exported and text:
+            # Where it is written down means nothing to the author of a program.
+            found[exported] = re.sub(
+                r" \([^()]*\d[^()]*\)(?=\.$)", "", text.split("\n")[0]
+            )
+    return found
+
+
+def _exported(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
+    """Return the name by which a function is exported from its module."""
+    for decorator in node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        place = call.func if call is not None else decorator
+        if not (isinstance(place, ast.Attribute) and place.attr == "export"):
+            continue
+        if not (isinstance(place.value, ast.Name) and place.value.id == "MODULE"):
+            continue
+        for keyword in call.keywords if call is not None else ():
+            if keyword.arg == "name":
+                return _text(keyword.value, {})
+        return node.name.rstrip("_")
     return None
 
 

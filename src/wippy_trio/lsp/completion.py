@@ -12,9 +12,15 @@ from wippy_trio.lang.parser import read_source
 from wippy_trio.lang.resolve import BUILT_IN
 from wippy_trio.lang.types import Function, expand
 from wippy_trio.lang.typetext import show
-from wippy_trio.loading.checking import ALWAYS, declared_names, module_names
+from wippy_trio.loading.checking import (
+    ALWAYS,
+    declared_names,
+    module_names,
+    summaries_of,
+)
+from wippy_trio.lsp.comments import host_module
 from wippy_trio.lsp.entries import ids_of, wanted_kinds
-from wippy_trio.lsp.places import KEY, string_at, visible
+from wippy_trio.lsp.places import KEY, path_to, string_at, visible
 from wippy_trio.lsp.types import module_behind, type_before
 
 if TYPE_CHECKING:
@@ -36,6 +42,7 @@ class Item(NamedTuple):
     start: int
     detail: str = ""
     later: bool = False
+    about: str = ""
 
 
 def complete(workspace: Workspace, view: View, offset: int) -> list[Item]:
@@ -99,13 +106,18 @@ def _members(
     if found is None:
         return _module_types(workspace, view, tokens, dot, start)
     items = []
+    nodes = path_to(asked.chunk.main, max(end - 1, 0))
+    host = host_module(workspace, asked, nodes[-1])
+    about = {} if host is None else summaries_of(host)
     for name, type_ in members_of(found).items():
         shape = expand(type_)
         callable_ = isinstance(shape, Function)
         if method and not (isinstance(shape, Function) and _takes_self(shape)):
             continue
         kind: Kind = "method" if method else ("function" if callable_ else "field")
-        items.append(Item(_text(name), kind, start, show(type_)))
+        items.append(
+            Item(_text(name), kind, start, show(type_), about=about.get(name, ""))
+        )
     return items
 
 

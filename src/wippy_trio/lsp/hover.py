@@ -9,6 +9,7 @@ from wippy_trio.lang.members import members_of
 from wippy_trio.lang.types import Alias, expand
 from wippy_trio.lang.typesyntax import TypeName
 from wippy_trio.lang.typetext import show
+from wippy_trio.lsp.comments import comment_of, purpose_of
 from wippy_trio.lsp.entries import describe_entry
 from wippy_trio.lsp.places import KEY, path_to, string_at, word_at
 from wippy_trio.lsp.types import base_type, exported_type, member_type, module_of
@@ -53,7 +54,8 @@ def hover(workspace: Workspace, view: View, offset: int) -> Hover | None:
     shown = f"{label}: {show(type_)}"
     if isinstance(type_, Alias) and not isinstance(expand(type_), Alias):
         shown += f"\n-- {show(type_)} = {show(expand(type_))}"
-    return Hover(_code(shown), word.start, word.end)
+    parts = [_code(shown), _about(workspace, view, node, word.start, name)]
+    return Hover("\n\n".join(filter(None, parts)), word.start, word.end)
 
 
 def _value(
@@ -79,6 +81,17 @@ def _value(
         symbol.kind, "local"
     )
     return found, f"{word} {name}"
+
+
+def _about(
+    workspace: Workspace, view: View, node: lua.Node, start: int, name: str
+) -> str:
+    """Return what is written about a name."""
+    if isinstance(node, (lua.Field, lua.MethodCall)) and node.name_start == start:
+        purpose = purpose_of(workspace, view, node.base, name)
+        if purpose:
+            return purpose
+    return comment_of(workspace, view, start)
 
 
 def _text(workspace: Workspace, view: View, offset: int) -> str | None:

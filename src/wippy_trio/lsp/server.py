@@ -387,6 +387,7 @@ def _add_questions(server: _Server) -> None:
                 label=each.label,
                 kind=_ITEM[each.kind],
                 detail=each.detail or None,
+                documentation=each.about or None,
                 sort_text=("1" if each.later else "0") + each.label,
                 text_edit=lsp.TextEdit(
                     _range(text.span(each.start, offset)), each.label
