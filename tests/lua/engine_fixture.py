@@ -11,7 +11,7 @@ import trio.testing
 from wippy_trio.errors import InternalError, NotFoundError
 from wippy_trio.kernel import Clock, Context, Exit, Host, Node, Process, wait_end
 from wippy_trio.lua import Code, Engine, FunctionTarget, ModuleDescription
-from wippy_trio.sdk import LuaModule
+from wippy_trio.sdk import LuaModule, current_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,6 +25,19 @@ async def block(seconds: float) -> str:
     """Block for a while, as a host call."""
     await trio.sleep(seconds)
     return "slept"
+
+
+@TEST.export(pair=False)
+def text(size: int) -> str:
+    """Make a text of that many bytes."""
+    return "x" * size
+
+
+@TEST.export(pair=False)
+def limit(size: int) -> None:
+    """Limit the memory of the VM that serves all."""
+    engine: Any = current_process().host.node.runtime
+    engine.vm.limit_memory(size)
 
 
 @TEST.export(pair=False)
@@ -50,7 +63,7 @@ class Bench:
         self.logged: list[tuple[str, str]] = []
         self.imports: dict[str, dict[str, str]] = {}
         self.node = Node(clock=Clock(epoch=1_700_000_000.0))
-        self.engine = Engine(self.node, self, **options)
+        self.engine = self.node.runtime = Engine(self.node, self, **options)
         self.place = self.node.host("app:processes")
         self._functions = self.node.host("node:functions")
 

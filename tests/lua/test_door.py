@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.lua.engine_fixture import Bench, bench
-from wippy_trio.errors import InvalidError
+from wippy_trio.errors import Error, InvalidError
 from wippy_trio.kernel import Exit, wait_end
 from wippy_trio.lua import vm as door
 from wippy_trio.lua.codec import encode
@@ -151,3 +151,91 @@ async def test_no_bytes_end_the_vm(seed: int) -> None:
         assert await b.engine.call("app:echo", [7]) == 7
         assert await stop(b, other) == []
         assert not b.node.processes
+
+
+async def test_memory_that_runs_out_at_a_message_ends_its_receiver_alone() -> None:
+    """The entries behind it are taken in the next step."""
+    keeper = """
+    return function()
+      local kept = {}
+      local inbox = process.inbox()
+      while true do
+        local m = inbox:receive()
+        if m:topic() == "stop" then return #kept end
+        kept[#kept + 1] = m
+      end
+    end
+    """
+    async with bench({"main": keeper}, memory_limit=48 << 20) as b:
+        victim, other = await b.spawn("main"), await b.spawn("main")
+        large = encode(["x" * (1 << 20)])
+        for _ in range(60):
+            b.engine.vm.post(door.MESSAGE, victim.pid.number, b"t", b"", large)
+        b.engine.vm.post(door.MESSAGE, other.pid.number, b"t", b"", encode([1]))
+        with trio.fail_after(20):
+            ended = await wait_end(victim)
+        assert isinstance(ended.error, Error)
+        assert "not enough memory" in ended.error.message
+        assert await stop(b, other) == 1
+
+
+async def message_of(b: Bench, name: str, *args: Any) -> str:
+    """Tell why a program ends, be it in the slice of its birth."""
+    try:
+        ended = await b.run(name, *args)
+    except Error as error:
+        return error.message
+    assert ended.error is not None
+    return ended.error.message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_result_for_which_there_is_no_room_ends_its_caller(
+    version: str,
+) -> None:
+    """It would hang the interpreter: lupa cannot pass an error of memory on there."""
+    hog = """
+    local test = require("test")
+    return function(size)
+      local kept = {}
+      while true do
+        local ok, text = pcall(test.text, size)
+        kept[#kept + 1] = text .. #kept
+      end
+    end
+    """
+    async with bench(
+        {"main": LISTENER, "hog": hog}, lua_version=version, memory_limit=24 << 20
+    ) as b:
+        other = await b.spawn("main")
+        for size in (1000, 100_000, 30_000_000):
+            with trio.fail_after(20):
+                assert await message_of(b, "hog", size) == "not enough memory"
+        assert b.engine.vm._runtime.get_memory_used() < 24 << 20
+        assert await stop(b, other) == []
+
+
+async def test_a_message_too_large_for_its_vm_is_dropped() -> None:
+    async with bench({"main": LISTENER}, memory_limit=16 << 20) as b:
+        process = await b.spawn("main")
+        large = encode(["x" * (40 << 20)])
+        b.engine.vm.post(door.MESSAGE, process.pid.number, b"t", b"", large)
+        b.engine.vm.post(door.MESSAGE, process.pid.number, b"t", b"", encode([1]))
+        await b.settle()
+        assert await stop(b, process) == ["message"]
+        assert b.logged[0][0].startswith("a message was dropped: malformed")
+
+
+async def test_a_limit_set_while_the_vm_runs_holds_from_the_next_step_on() -> None:
+    hog = """
+    local test = require("test")
+    return function()
+      test.limit(16 << 20)
+      local kept = {}
+      while true do kept[#kept + 1] = test.text(100000) .. #kept end
+    end
+    """
+    async with bench({"hog": hog}) as b:
+        for _ in range(2):
+            with trio.fail_after(20):
+                assert await message_of(b, "hog") == "not enough memory"

@@ -93,6 +93,28 @@ class VmValue:
 
 
 MEMORY_RESERVE = 8 << 20
+"""Over its limit a VM may be by what is handed to it: nothing that crosses may fail.
+
+Lua is entered with its arguments pushed, and a Python function gives its result back,
+where no error can be caught: to run out of memory there ends the whole program, or
+leaves it waiting for the interpreter's lock for ever. So where a VM has a limit, room
+is made for what crosses before it does; the limit is the old one after the step.
+"""
+
+SLACK = 1 << 16
+FULL = -(2**63)
+"""What a function gives where there is no room for its result."""
+
+
+def _size(values: Any) -> int:
+    """Tell how much memory the values need in Lua."""
+    if type(values) is bytes:
+        return len(values) + SLACK
+    if type(values) is tuple:
+        return (
+            sum(len(v) for v in values if type(v) is bytes) + 64 * len(values) + SLACK
+        )
+    return SLACK
 
 
 class VM:
@@ -121,6 +143,10 @@ class VM:
         self._statistics = state[b"statistics"]
         self._collect = state[b"raw"][b"collectgarbage"]
         self.memory_limit = memory_limit
+        self._guard_host = state[b"guard_host"]
+        self._host = host
+        self._result: Any = None
+        self._guarded = self._lifted = self._limit_changed = False
         self.inbound: list[Any] = []
         self.births: list[tuple[int, int, bytes, bool]] = []
         self.released: list[int] = []
@@ -131,19 +157,93 @@ class VM:
         self._apply_limit()
 
     def _apply_limit(self) -> None:
-        if self.memory_limit:
-            self._runtime.set_max_memory(self.memory_limit)
+        self._limit_changed = self._lifted = False
+        if self.memory_limit and not self._guarded:
+            self._guarded = True
+            pairs: list[Any] = []
+            for name, fn in self._host.items():
+                pairs += (name.encode(), self._with_room(fn))
+            self._guard_host(self._again, *pairs)
+        self._runtime.set_max_memory(self.memory_limit)
 
     def limit_memory(self, size: int) -> None:
         """Set the limit of the Lua heap, 0 for none.
 
         It is at least somewhat more than what is in use, for otherwise nothing at all
-        could be allocated, not even what ends the program that is too large.
+        could be allocated, not even what ends the program that is too large. During a
+        step it is set at its end.
         """
         if size:
             size = max(size, int(self._runtime.get_memory_used()) + MEMORY_RESERVE)
         self.memory_limit = size
-        self._runtime.set_max_memory(size)
+        if self.stepping:
+            self._limit_changed = True
+        else:
+            self._apply_limit()
+
+    def _with_room(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function for Lua give no more than there is room for."""
+
+        def guarded(*args: Any) -> Any:
+            result = fn(*args)
+            if self.memory_limit and not self._make_room(_size(result)):
+                self._result = result
+                return FULL
+            return result
+
+        return guarded
+
+    def _again(self) -> Any:
+        """Give the result for which there was no room; the garbage is gone now.
+
+        There must be much room, or garbage would be collected at every call.
+        """
+        result, self._result = self._result, None
+        needed = int(self._runtime.get_memory_used()) + _size(result)
+        if needed > self.memory_limit - self.memory_limit // 16:
+            return FULL
+        return result
+
+    def _make_room(self, size: int) -> bool:
+        """Lift the limit so that something can be handed in; tell whether that may be."""
+        used = int(self._runtime.get_memory_used())
+        if used + size > self.memory_limit:
+            if used > self.memory_limit or size > MEMORY_RESERVE:
+                return False
+            self._lifted = True
+            self._runtime.set_max_memory(used + size)
+        return True
+
+    def _fitting(self, batch: list[Any]) -> list[Any]:
+        """Take as many entries as there is room for; the others wait.
+
+        One that is too large for any room loses its values, and whoever it is for
+        learns that they are damaged.
+        """
+        used = int(self._runtime.get_memory_used())
+        most = self.memory_limit + MEMORY_RESERVE
+        if batch and used + sum(len(v) for v in batch if type(v) is bytes) > most:
+            self.collect()
+            used = int(self._runtime.get_memory_used())
+        room = max(most - used, SLACK)
+        total, end = 0, len(batch)
+        for i in range(0, len(batch), 5):
+            size = 0
+            for j in range(i, i + 5):
+                value = batch[j]
+                if type(value) is bytes:
+                    if len(value) > room:
+                        batch[j] = value = b""
+                    size += len(value)
+            if total + size > room and i > 0:
+                end = i
+                break
+            total += size + 400
+        self.inbound = batch[end:] + self.inbound
+        if used + total + SLACK > self.memory_limit:
+            self._lifted = True
+            self._runtime.set_max_memory(used + total + SLACK)
+        return batch[:end]
 
     def post(
         self, op: int, a: Any = None, b: Any = None, c: Any = None, d: Any = None
@@ -197,11 +297,15 @@ class VM:
             batch = self._take()
         else:
             batch, self.inbound = self.inbound, []
+        if self.memory_limit:
+            batch = self._fitting(batch)
         self.stepping = True
         try:
             result = self._step(now, until, *batch)
         finally:
             self.stepping = False
+            if self._lifted or self._limit_changed:
+                self._apply_limit()
         return result if isinstance(result, tuple) else None
 
     def mend(self) -> int | None:
@@ -210,11 +314,9 @@ class VM:
         Returns:
           The number of the process that ended for it.
         """
-        if self.memory_limit:
-            self._runtime.set_max_memory(0)
+        self._runtime.set_max_memory(0)
         number = self._mend()
         self.collect()
-        self._apply_limit()
         return int(number) if number else None
 
     def fetch(self, key: int) -> bytes:
@@ -224,8 +326,10 @@ class VM:
 
     def collect(self) -> None:
         """Collect garbage in full; only between steps."""
+        self._runtime.set_max_memory(0)
         self._collect(b"collect")
         self._collect(b"collect")
+        self._apply_limit()
 
     def close(self) -> None:
         """Free the Lua heap; not during a step.
@@ -237,7 +341,7 @@ class VM:
         self.inbound.clear()
         self.births.clear()
         del self._runtime, self._step, self._fetch, self._mend
-        del self._statistics, self._collect
+        del self._statistics, self._collect, self._guard_host, self._host
 
     def statistics(self) -> Statistics:
         """Count what it holds; only between steps."""

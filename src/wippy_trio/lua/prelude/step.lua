@@ -423,3 +423,34 @@ function P.fetch(key)
   P.pin_channels(pins)
   return wire
 end
+
+-- The VM has a limit of memory from now on: the functions of the host are replaced by others,
+-- which make room for what they return, or return FULL where there is none (vm.py). Then the
+-- garbage goes, and `again` gives the result; or the process ends.
+local FULL = raw.math.mininteger
+
+function P.guard_host(again, ...)
+  local host, list = P.host, { ... }
+
+  local function no_room(first, ...)
+    if first == FULL then
+      native_error("not enough memory", 0)
+    end
+    return first, ...
+  end
+
+  local function with_room(first, ...)
+    if first == FULL then
+      collectgarbage("collect")
+      return no_room(again())
+    end
+    return first, ...
+  end
+
+  for i = 1, #list, 2 do
+    local f = list[i + 1]
+    host[list[i]] = function(...)
+      return with_room(f(...))
+    end
+  end
+end
