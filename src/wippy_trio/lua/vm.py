@@ -205,7 +205,7 @@ class VM:
         return result
 
     def _make_room(self, size: int) -> bool:
-        """Lift the limit so that something can be handed in; tell whether that may be."""
+        """Lift the limit so that something can be handed in, if that may be."""
         used = int(self._runtime.get_memory_used())
         if used + size > self.memory_limit:
             if used > self.memory_limit or size > MEMORY_RESERVE:
