@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.lsp.editor import LIB, MAIN, write_application
+from tests.lsp.editor import INDEX, LIB, MAIN, write_application
 from wippy_trio.errors import InvalidError
 from wippy_trio.lang import check_chunk
 from wippy_trio.lang.recover import parse_leniently
@@ -103,6 +103,28 @@ def test_any_buffer_is_answered(tmp_path: Path, seed: int) -> None:
             ask_everything(workspace, view, offset, chance)
         if chance.random() < 0.1:
             workspace.drop(path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_definition_file_is_answered(tmp_path: Path, seed: int) -> None:
+    """However broken; its sources are answered meanwhile."""
+    write_application(tmp_path)
+    chance = random.Random(seed)
+    workspace = Workspace(tmp_path)
+    path, main = str(tmp_path / "src/_index.yaml"), str(tmp_path / "src/main.lua")
+    workspace.put(main, MAIN)
+    for _ in range(25):
+        workspace.put(path, damaged(INDEX, chance))
+        workspace.reload()
+        for found in [*findings(workspace, path), *findings(workspace, main)]:
+            assert found.span.start <= found.span.end
+            found.message.encode()
+        view = workspace.view(main)
+        assert view is not None
+        ask_everything(workspace, view, chance.randrange(len(MAIN)), chance)
+    workspace.put(path, INDEX)
+    workspace.reload()
+    assert findings(workspace, path) == findings(workspace, main) == []
 
 
 @given(st.binary(max_size=200) | st.lists(st.sampled_from(PIECES)).map(" ".join))

@@ -174,6 +174,18 @@ def test_a_file_without_an_entry(editor: Editor, folder: Path) -> None:
     editor.shut(uri)
 
 
+def test_a_file_of_two_entries(editor: Editor, folder: Path) -> None:
+    """Each has its own declarations; what is wrong for one of them is told once."""
+    more = (
+        "  - {name: two, kind: library.lua, source: file://add.lua, modules: [sql]}\n"
+        "  - {name: three, kind: library.lua, source: file://add.lua}\n"
+    )
+    (folder / "src/_index.yaml").write_text(INDEX + more)
+    uri = editor.open(folder / "src/add.lua", 'return require("sql")\n')
+    assert codes(editor.diagnostics(uri)) == [("E0030", 0)]
+    editor.shut(uri)
+
+
 def test_what_changes_on_disk(editor: Editor, folder: Path) -> None:
     """The server asks to be told, and reads it anew."""
     (asked,) = editor.asked

@@ -216,8 +216,12 @@ class _Server(LanguageServer):
         while self._queue:
             workspace, path = next(iter(self._queue))
             del self._queue[workspace, path]
-            found = findings(workspace, path)
-            self.publish(path, found, workspace.text(path))
+            try:
+                found = findings(workspace, path)
+                self.publish(path, found, workspace.text(path))
+            except Exception:
+                # A fault of ours in one file must not keep the others from being told.
+                log.exception("check of %s failed", path)
             await asyncio.sleep(0)  # requests come first
 
     def flush_changes(self) -> None:
