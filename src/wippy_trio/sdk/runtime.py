@@ -70,6 +70,10 @@ class Resources(Protocol):
         """Make one unknown."""
         ...
 
+    def values(self) -> list[Any]:
+        """List all."""
+        ...
+
     async def close(self) -> None:
         """Close all; the runtime does."""
         ...

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from wippy_trio.services.sql.settings import Settings
 
-__all__ = ["PostgresDatabase"]
+__all__ = ["PostgresDatabase", "open_session"]
 
 BYTEA = 17
 PREPARE_AFTER = 4
@@ -251,6 +251,27 @@ class PostgresSession(PooledSession):
             self._explicit.pop(sql, None)
             await self._talk(self._connection.send_query, b"DEALLOCATE " + old)
 
+    @property
+    def connection(self) -> PGconn:
+        """The connection of libpq, for what is no statement."""
+        return self._connection
+
+    async def texts(self, sql: str) -> list[dict[str, str | None]]:
+        """Run a statement and give its rows in the server's own text."""
+        result = await self._run(sql, ())
+        if result is None or result.status != self._pq.ExecStatus.TUPLES_OK:
+            return []
+        names = [(result.fname(c) or b"").decode() for c in range(result.nfields)]
+        return [
+            {
+                name: None if value is None else value.decode("utf-8", "replace")
+                for name, value in (
+                    (name, result.get_value(row, c)) for c, name in enumerate(names)
+                )
+            }
+            for row in range(result.ntuples)
+        ]
+
     async def query(self, sql: str, params: Sequence[Bound]) -> Rows:
         """Run a statement and give its rows."""
         result = await self._run(sql, params)
@@ -383,44 +404,54 @@ class PostgresDatabase(PooledDatabase):
 
     async def connect(self, settings: Settings) -> PostgresSession:
         """Connect, also to one of several addresses of a name."""
+        return await open_session(settings, self.id)
+
+
+async def open_session(settings: Settings, id: str) -> PostgresSession:  # noqa: A002 - its name
+    """Connect, also to one of several addresses of a name.
+
+    Raises:
+      UnavailableError: The server cannot be reached, or psycopg is not installed.
+      InvalidError: libpq does not know an option.
+    """
+    try:
+        import psycopg  # noqa: PLC0415 - an extra
+        from psycopg import conninfo, pq  # noqa: PLC0415
+    except ImportError as error:
+        raise UnavailableError(
+            f"sql: {id} needs psycopg: pip install 'wippy-trio[postgres]'",
+            retryable=False,
+        ) from error
+    options = dict(settings.options)
+    limit = options.pop("connect_timeout", "")
+    with hold_time(), _timeout(limit):
+        hosts, addresses = await _addresses(settings)
+        places = {"hostaddr": addresses} if addresses else {}
         try:
-            import psycopg  # noqa: PLC0415 - an extra
-            from psycopg import conninfo, pq  # noqa: PLC0415
-        except ImportError as error:
-            raise UnavailableError(
-                f"sql: {self.id} needs psycopg: pip install 'wippy-trio[postgres]'",
-                retryable=False,
-            ) from error
-        options = dict(settings.options)
-        limit = options.pop("connect_timeout", "")
-        with hold_time(), _timeout(limit):
-            hosts, addresses = await _addresses(settings)
-            places = {"hostaddr": addresses} if addresses else {}
-            try:
-                info = conninfo.make_conninfo(
-                    **options,
-                    **places,
-                    host=hosts,
-                    port=settings.port,
-                    dbname=settings.database,
-                    user=settings.username,
-                    password=settings.password,
-                    client_encoding="UTF8",
-                )
-            except psycopg.Error as error:
-                raise InvalidError(f"options: {error}") from error
-            connection = pq.PGconn.connect_start(info.encode())
-            try:
-                await _finish_connecting(connection, pq)
-                session = PostgresSession(connection)
-                connection.nonblocking = 1
-                style = connection.parameter_status(b"DateStyle") or b""
-                if not style.startswith(b"ISO"):
-                    await session.execute("SET DateStyle TO ISO", ())
-            except BaseException:
-                connection.finish()
-                raise
-        return session
+            info = conninfo.make_conninfo(
+                **options,
+                **places,
+                host=hosts,
+                port=settings.port,
+                dbname=settings.database,
+                user=settings.username,
+                password=settings.password,
+                client_encoding="UTF8",
+            )
+        except psycopg.Error as error:
+            raise InvalidError(f"options: {error}") from error
+        connection = pq.PGconn.connect_start(info.encode())
+        try:
+            await _finish_connecting(connection, pq)
+            session = PostgresSession(connection)
+            connection.nonblocking = 1
+            style = connection.parameter_status(b"DateStyle") or b""
+            if not style.startswith(b"ISO"):
+                await session.execute("SET DateStyle TO ISO", ())
+        except BaseException:
+            connection.finish()
+            raise
+    return session
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""``db.cdc.postgres``: what changes in tables, as it is committed (modules-io 7)."""
