@@ -150,5 +150,6 @@ def test_no_method_shows_a_fault(name: str, handle: str, tmp_path: Path) -> None
     methods = sorted(declared_handles(name)[handle] - {"receive", "begin"})
     body = METHODS.replace("SAMPLE", SAMPLES[name, handle]).replace("NAME", name)
     source = HEAD.replace("ROUNDS", "40") + body
-    found = run_application(tmp_path, source, methods, modules=name, entries=MADE)
+    modules = ", ".join({name, "fs"})
+    found = run_application(tmp_path, source, methods, modules=modules, entries=MADE)
     assert found == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, Any
 
-from wippy_trio.modules._stream import Stream
+from wippy_trio.modules._stream import DECLARES, Stream
 from wippy_trio.modules.archive.formats import (
     FORMATS,
     HEAD,
@@ -40,7 +40,31 @@ MODULE = LuaModule(
     "archive",
     classes=("encoding", "io", "nondeterministic"),
     extra=("compress", (ZSTD,)),
-    declares="""
+    declares=DECLARES
+    + """
+    type Reader = {
+      close: (self: Reader) -> (boolean?, Error?),
+      extract: (self: Reader, name: string, fs: any, dest: string?)
+        -> (boolean?, Error?),
+      read: (self: Reader, name: string) -> (string?, Error?),
+      stat: (self: Reader, name: string) -> (table?, Error?),
+      stream: (self: Reader, name: string) -> (Stream?, Error?),
+      entries: (self: Reader) -> (any, Error?),
+      extract_all: (self: Reader, fs: any, options: table?) -> (integer?, Error?)
+    }
+    type Walker = {
+      close: (self: Walker) -> (boolean?, Error?),
+      walk: (self: Walker) -> any,
+      extract_all: (self: Walker, fs: any, options: table?) -> (integer?, Error?)
+    }
+    type Writer = {
+      add: (self: Writer, name: string, data: any, options: table?)
+        -> (boolean?, Error?),
+      add_dir: (self: Writer, name: string) -> (boolean?, Error?),
+      add_file: (self: Writer, name: string, fs: any, path: string, options: table?)
+        -> (boolean?, Error?),
+      close: (self: Writer) -> (boolean?, Error?)
+    }
     formats: () -> {string}
     open: (source: any, path: any, options: table?) -> (Reader?, Error?)
     scan: (source: any, options: table?) -> (Walker?, Error?)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "Target", "Walker", "Writer", "make_folders", "spooled"]
 
 _PIECE = 1 << 20
+_LONGEST_NAME = 65_535  # what a ZIP can say
 _NO_FS = "destination must be an fs handle"
 
 
@@ -535,6 +536,10 @@ class Writer:
         self._begin()
         if not name or "\0" in name:
             raise InvalidError("entry name is required", retryable=False)
+        if len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+            raise InvalidError(
+                f"entry name: wanted at most {_LONGEST_NAME} bytes", retryable=False
+            )
         now = int(current_process().host.node.clock.unix())
         modified = whole_number(options.get("modified"), now, 0, 1 << 40)
         store = options.get("method") == "store"

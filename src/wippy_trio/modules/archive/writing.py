@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import warnings
 import zipfile
 from typing import Any, Protocol
 
@@ -84,7 +85,10 @@ class _ZipPacker:
         if size is not None:
             info.file_size = size
         wide = size is None or size >= 1 << 31
-        self._entry = self._zip.open(info, "w", force_zip64=wide)
+        with warnings.catch_warnings():
+            # A second entry of a name is the program's affair (modules-data 6).
+            warnings.filterwarnings("ignore", "Duplicate name", UserWarning)
+            self._entry = self._zip.open(info, "w", force_zip64=wide)
 
     def write(self, data: bytes) -> None:
         self._entry.write(data)

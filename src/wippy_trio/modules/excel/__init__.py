@@ -26,6 +26,19 @@ MODULE = LuaModule(
     classes=("io", "encoding"),
     extra=("excel", ("openpyxl",)),
     declares="""
+    type Rows = {
+      close: (self: Rows) -> (),
+      read: (self: Rows, n: integer?) -> ({any}?, Error?)
+    }
+    type Workbook = {
+      close: (self: Workbook) -> (),
+      get_rows: (self: Workbook, sheet: string) -> ({any}?, Error?),
+      get_sheet_list: (self: Workbook) -> ({any}?, Error?),
+      new_sheet: (self: Workbook, name: string) -> (integer?, Error?),
+      rows: (self: Workbook, sheet: string) -> (Rows?, Error?),
+      set_cell_value: (self: Workbook, sheet: string, cell: string, value: any) -> any,
+      write_to: (self: Workbook, writer: any) -> any
+    }
     new: () -> (Workbook?, Error?)
     open: (reader: any) -> (Workbook?, Error?)
     """,

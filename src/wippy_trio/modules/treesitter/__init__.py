@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from wippy_trio.modules.treesitter.declarations import DECLARES
 from wippy_trio.modules.treesitter.nodes import (
     NAMES,
     PACKAGES,
@@ -25,7 +26,8 @@ MODULE = LuaModule(
     "treesitter",
     classes=("encoding", "deterministic"),
     extra=("treesitter", PACKAGES),
-    declares="""
+    declares=DECLARES
+    + """
     supported_languages: () -> {[string]: boolean}
     language: (name: string) -> (Language?, Error?)
     parser: () -> (Parser?, Error?)
