@@ -160,7 +160,7 @@ ROWS = {
     ),
     "duration": added(
         "  - {name: h, kind: process.host, lifecycle: {stop_timeout: soon}}\n",
-        "entry app:h (process.host): invalid duration 'soon': wanted text like",
+        "entry app:h: lifecycle.stop_timeout: invalid duration 'soon': wanted text",
     ),
     "startup": added(
         "  - {name: h, kind: process.host, lifecycle: {startup: {}}}\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -120,7 +121,10 @@ def _seconds(block: Mapping[str, Any], key: str, default: float, where: str) -> 
         return default
     if not isinstance(value, str):
         raise InvalidError(f"{where}.{key}: wanted a duration like 5s, got {value!r}")
-    seconds = parse_seconds(value)
+    try:
+        seconds = parse_seconds(value)
+    except InvalidError as error:
+        raise InvalidError(f"{where}.{key}: {error}") from error
     if seconds < 0:
         raise InvalidError(f"{where}.{key}: wanted 0 or more, got {value!r}")
     return seconds
@@ -137,6 +141,8 @@ def _number(block: Mapping[str, Any], key: str, default: float, where: str) -> f
             value = None
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise InvalidError(f"{where}.{key}: wanted a number, got {block[key]!r}")
+    if not math.isfinite(value):
+        raise InvalidError(f"{where}.{key}: wanted a finite number, got {value!r}")
     if value < 0:
         raise InvalidError(f"{where}.{key}: wanted 0 or more, got {value!r}")
     return value

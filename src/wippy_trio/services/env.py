@@ -194,7 +194,7 @@ def _mode(data: dict[str, Any], field: str, default: int) -> int:
 
 def _open_file(folder: Path, data: dict[str, Any]) -> Storage:
     path = data.get("file_path")
-    if not isinstance(path, str) or not path:
+    if not isinstance(path, str) or not path or "\0" in path:
         raise InvalidError(f"file_path: wanted a path, got {path!r}")
     mode = functools.partial(_mode, data)
     return FileStorage(

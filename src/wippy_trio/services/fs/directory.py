@@ -188,7 +188,10 @@ class Directories(EntryKind):
 
     async def _open(self, entry: Entry) -> DirectoryVolume:
         fields = Fields(entry)
-        folder = Path(fields.required("directory", "directory path is required"))
+        text = fields.required("directory", "directory path is required")
+        if "\0" in text:
+            raise InvalidError(f"directory: wanted a path, got {text!r}")
+        folder = Path(text)
         base = fields.text("base")
         if base not in ("", "project", "module"):
             raise InvalidError(

@@ -197,7 +197,12 @@ def _load(entry: Entry) -> Application:
     if factory not in (True, False, "true", "false"):
         raise InvalidError(f"{where}: factory: wanted true or false, got {factory!r}")
     if factory in (True, "true"):
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise InvalidError(
+                f"{where}: app: the factory {name} raised {error!r}"
+            ) from error
     if not callable(found):
         raise InvalidError(f"{where}: app: {name} cannot be called")
     application: Application = found

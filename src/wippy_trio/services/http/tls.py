@@ -76,7 +76,7 @@ def read_tls(block: Any, where: str, *, network: str) -> Tls | None:
     cert, key = _pem(block, "cert", where), _pem(block, "key", where)
     auth = block.get("client_auth") or ""
     ca = _pem(block, "client_ca", where)
-    if auth not in _AUTH:
+    if not isinstance(auth, str) or auth not in _AUTH:
         raise InvalidError(
             f"{where}.client_auth: wanted one of {', '.join(filter(None, _AUTH))},"
             f" got {auth!r}"
