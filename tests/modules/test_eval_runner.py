@@ -118,6 +118,104 @@ def test_modules_imports_and_custom_modules(tmp_path: Path) -> None:
     assert got[11] == "slept"
 
 
+def test_custom_modules_may_have_functions(tmp_path: Path) -> None:
+    """They are the caller's closures; data beside them is copied (EVAL-10, 16)."""
+    body = """
+    local count, shared = 0, { n = 1 }
+    local tools = {
+      up = function(by) count = count + by return count, "kept" end,
+      slow = function() time.sleep("1h") return "slept" end,
+      deep = { { twice = function(x) return 2 * x end } },
+      data = shared, fail = function() error("no") end,
+    }
+    tools.self = tools
+    local out = {
+      run([[local t = require("tools")
+        t.data.n = 2
+        return { tools == t, t.self == t, (t.up(2)), (t.up(3)), t.deep[1].twice(4),
+          t.data.n, pcall(t.fail), t.slow() }]],
+        { custom_modules = { tools = tools } }),
+      count, shared.n,
+      run("return tools", { custom_modules = { tools = print } }) ~= nil,
+      run("return f.x", { method = "none", custom_modules = { f = tools } }),
+    }
+    return out
+    """
+    got = evaluated(tmp_path, body, clock=MockClock(autojump_threshold=0))
+    assert got[0][:6] == [True, True, 2, 5, 8, 2]
+    assert got[0][6] is False
+    assert got[0][-1] == "slept"
+    assert got[1:3] == [5, 1]
+    assert got[4].startswith("Internal: run failed: ")
+
+
+def test_steps_are_bounded(tmp_path: Path) -> None:
+    """Waiting and spinning, in tasks beside too; it cannot be caught (EVAL-11)."""
+    body = """
+    local forever = "while true do time.sleep(0.001) end"
+    return {
+      run(forever, { modules = { "time" } }),
+      run("pcall(function() " .. forever .. " end)", { modules = { "time" } }),
+      run("return { f = function() " .. forever .. " end }",
+        { modules = { "time" }, method = "f" }),
+      run("coroutine.spawn(function() " .. forever .. " end) time.sleep('1h')",
+        { modules = { "time" } }),
+      run("while true do coroutine.yield() end"),
+      run("for i = 1, 9000 do coroutine.yield() end return 'done'"),
+      run("coroutine.yield() return {}", { method = "f" }),
+    }
+    """
+    got = evaluated(tmp_path, body, clock=MockClock(autojump_threshold=0))
+    assert got[:5] == ["Internal: run failed: step limit exceeded (10000)"] * 5
+    assert got[5] == "done"
+    assert "attempt to yield from outside a coroutine" in got[6]
+
+
+def test_waiting_in_vain_ends_the_run(tmp_path: Path) -> None:
+    """Nobody sends to evaluated code (EVAL-11)."""
+    body = """
+    local more = { modules = { "channel", "process" }, allow_classes = { "process" } }
+    return {
+      run("return process.inbox():receive()", more),
+      run("return (channel.new():receive())", { modules = { "channel" } }),
+      run([[local c = channel.new()
+        coroutine.spawn(function() c:send(5) end)
+        return (c:receive())]], { modules = { "channel" } }),
+      run([[local c = channel.new()
+        coroutine.spawn(function() coroutine.yield() coroutine.yield() c:send(6) end)
+        return (c:receive())]], { modules = { "channel" } }),
+      run([[process.send(process.pid(), "t", 7)
+        return (process.listen("t"):receive())]], more),
+    }
+    """
+    idle = "Internal: run failed: process became idle"
+    got = evaluated(tmp_path, body, clock=MockClock(autojump_threshold=0))
+    assert got == [idle, idle, 5, 6, 7]
+
+
+def test_code_is_kept_and_globals_are_not(tmp_path: Path) -> None:
+    """The same text is compiled once; the oldest goes (EVAL-15)."""
+    (tmp_path / ".wippy.yaml").write_text(
+        'version: "1.0"\nlua: {eval: {cache_size: 2}}\n'
+    )
+    body = """
+    local out = {}
+    for i = 1, 3 do
+      out[i] = run("x = (x or 0) + ... return x", { args = { i } })
+      out[3 + i] = run("return lib.twice(" .. i .. ")",
+        { imports = { lib = "app:lib" } })
+    end
+    return out
+    """
+    ids: list[str] = []
+
+    def inspect(runtime: RunningRuntime) -> None:
+        ids.extend(sorted(runtime.code.evaluated()))
+
+    assert evaluated(tmp_path, body, inspect=inspect) == [1, 2, 3, 2, 4, 6]
+    assert len(ids) == 2
+
+
 def test_bad_requests(tmp_path: Path) -> None:
     """Malformed configurations are Invalid, malformed text Internal (EVAL-2, 12)."""
     body = """
@@ -167,7 +265,10 @@ def test_evaluation_needs_permissions(tmp_path: Path, call: str, action: str) ->
 
 
 def test_runs_leave_nothing_behind(tmp_path: Path) -> None:
-    """Neither code nor chunks grow with the number of runs."""
+    """Neither code nor chunks grow with the number of runs, if none is kept."""
+    (tmp_path / ".wippy.yaml").write_text(
+        'version: "1.0"\nlua: {eval: {cache_size: 0}}\n'
+    )
     body = """
     for i = 1, 50 do assert(run("return " .. i) == i) end
     return true
@@ -177,7 +278,7 @@ def test_runs_leave_nothing_behind(tmp_path: Path) -> None:
     def inspect(runtime: RunningRuntime) -> None:
         units = runtime.engine.units
         seen.append(len(runtime.engine.chunks) + len(units))
-        assert not any(id.startswith("eval:") for id in runtime.code._by_id)  # noqa: A001
+        assert runtime.code.evaluated() == []
 
     assert evaluated(tmp_path, body, inspect=inspect) is True
     assert seen[0] < 20

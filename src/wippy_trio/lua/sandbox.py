@@ -37,6 +37,7 @@ PRELUDE = (
     "scheduler",
     "channel",
     "mailbox",
+    "evaluated",
     "life",
     "process",
     "spawn",

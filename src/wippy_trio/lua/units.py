@@ -31,7 +31,8 @@ __all__ = ["Code", "CodeSource", "Unit", "Units"]
 class Code:
     """Hold the Lua part of one entry; ``process`` if it can be spawned.
 
-    ``absent`` names globals of every program that this one does not have.
+    ``absent`` names globals of every program that this one does not have. Code that is
+    ``evaluated`` came as data: it is bounded, and starts anew in each call.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Code:
     imports: Mapping[str, str] = attrs.Factory(dict)
     process: bool = True
     absent: tuple[str, ...] = ()
+    evaluated: bool = False
 
 
 class CodeSource(Protocol):
@@ -68,6 +70,7 @@ class Unit:
       modules: Pairs of the name it has in the program and the module's name.
       members: Every entry in it, for invalidation.
       absent: Globals that it lacks.
+      evaluated: Whether it came as data.
     """
 
     key: int
@@ -78,6 +81,7 @@ class Unit:
     modules: tuple[tuple[str, str], ...]
     members: frozenset[str]
     absent: tuple[str, ...] = ()
+    evaluated: bool = False
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -89,6 +93,7 @@ class Unit:
         return {
             "id": self.id,
             "absent": dict.fromkeys(self.absent, True) or None,
+            "evaluated": self.evaluated or None,
             "method": self.method,
             "main": self.main,
             "imports": [list(pair) for pair in self.imports],
@@ -191,6 +196,7 @@ class Units:
             modules=tuple(walk.modules.items()),
             members=frozenset(walk.members),
             absent=code.absent,
+            evaluated=code.evaluated,
         )
 
 

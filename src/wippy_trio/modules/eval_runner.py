@@ -8,9 +8,13 @@ could reach other processes.
 from __future__ import annotations
 
 import itertools
+from collections import Counter, OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import attrs
+import trio
 
 from wippy_trio.lang import LuaSyntaxError, parse
 from wippy_trio.lua import Code
@@ -30,7 +34,7 @@ from wippy_trio.sdk import (
 from wippy_trio.sdk.runtime import EVALUATED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from wippy_trio.kernel import Context, Process
 
@@ -47,6 +51,48 @@ MODULE = LuaModule(
       modules: (self: Program) -> {string}
     }
     """,
+    source=b"""
+local P, F = ...
+local raw = P.raw
+local rawtype, rawnext = raw.type, raw.next
+local perform, last = F._run, 0
+F._run = nil
+local function functional(v, seen)
+  if rawtype(v) == "function" then return true end
+  if rawtype(v) ~= "table" or P.type(v) ~= "table" or seen[v] then return false end
+  seen[v] = true
+  for _, item in rawnext, P.contents(v) do
+    if functional(item, seen) then return true end
+  end
+  return false
+end
+-- Data is copied, functions are handed over.
+local function copied(v, seen)
+  if rawtype(v) == "function" then return v end
+  if rawtype(v) ~= "table" or P.type(v) ~= "table" then return P.copy(v) end
+  if seen[v] then return seen[v] end
+  local made = {}
+  seen[v] = made
+  for key, item in rawnext, P.contents(v) do
+    if rawtype(key) ~= "table" then made[key] = copied(item, seen) end
+  end
+  return made
+end
+function F.run(config)
+  local custom = P.type(config) == "table" and config.custom_modules
+  if not (custom and P.type(custom) == "table" and functional(custom, {})) then
+    return perform(config)
+  end
+  last = last + 1
+  local planted = copied(custom, {})
+  P.planted["eval:f" .. last] = planted
+  local value, err = perform(config, last)
+  P.planted["eval:f" .. last] = nil
+  planted = nil -- held until here
+  return value, err
+end
+return F
+""",
 )
 
 _BLOCKED = frozenset({"process", "storage", "network"})
@@ -61,6 +107,7 @@ _BASE: Mapping[str, frozenset[str]] = {
 """What every other program has and evaluated code only on request."""
 
 _ALWAYS = frozenset({"table", "string", "math", "coroutine", "errors", "os", "print"})
+_CACHE_SIZE = 256
 _numbers = itertools.count(1)
 
 
@@ -80,7 +127,14 @@ class _Request:
     method: str
     modules: tuple[str, ...]
     imports: dict[str, str]
-    data: dict[str, Any]
+    planted: str
+    """The custom modules, as text before the source."""
+
+    @property
+    def key(self) -> Any:
+        """What another run must have in common to run the same code."""
+        imports = tuple(sorted(self.imports.items()))
+        return self.source, self.method, self.modules, imports, self.planted
 
 
 class Program:
@@ -139,7 +193,7 @@ def _request(source: Any, method_: Any, options: dict[Any, Any]) -> _Request:
         method_ if isinstance(method_, str) else "",
         _names(options.get("modules"), "modules"),
         _texts(options.get("imports"), "imports"),
-        data or {},
+        f"{_planted(data)} " if data else "",
     )
     _check_modules(made.modules, _names(options.get("allow_classes"), "allow_classes"))
     for target in made.imports.values():
@@ -168,7 +222,7 @@ def _check_modules(modules: tuple[str, ...], allowed: tuple[str, ...]) -> None:
             )
 
 
-def _code(request: _Request) -> Code:
+def _code(request: _Request, ticket: int | None) -> Code:
     """Make the code of a function of a request.
 
     Raises:
@@ -181,10 +235,9 @@ def _code(request: _Request) -> Code:
     source = request.source
     if not request.method:
         source = f"return function(...) {source}\nend"
-    if request.data:
-        source = f"{_planted(request.data)} {source}"
+    source = request.planted + source
     return Code(
-        id=f"eval:{next(_numbers)}",
+        id=f"eval:{next(_numbers)}" if ticket is None else f"eval:f{ticket}",
         source=source.encode(),
         method=request.method or "main",
         modules=tuple(
@@ -195,6 +248,7 @@ def _code(request: _Request) -> Code:
         imports=request.imports,
         process=False,
         absent=tuple(name for name in _BASE if name not in request.modules),
+        evaluated=True,
     )
 
 
@@ -245,11 +299,93 @@ def _context(process: Process, given: Any) -> Context:
     return attrs.evolve(process.context, values={**process.context.values, **values})
 
 
-@MODULE.export(opaque="text")
-async def run(config: dict[str, Any]) -> Any:
-    """Run a text, or a function of what it returns, and give its result."""
+class _Kept:
+    """Code that was run before, so that it need not be compiled again.
+
+    Each run has globals of its own all the same. The code that has not been run for the
+    longest time goes first, and not before its last run is over.
+
+    Source: core EVAL-15.
+    """
+
+    def __init__(self, runtime: Any) -> None:
+        config = runtime.config
+        given = config.get("lua.eval.cache_size")
+        self._most = (
+            _CACHE_SIZE if given is None else config.integer("lua.eval.cache_size")
+        )
+        self._life = config.seconds("lua.eval.cache_ttl")
+        self._runtime = runtime
+        self._by_request: OrderedDict[Any, Code] = OrderedDict()
+        self._made: dict[str, float] = {}
+        self._users: Counter[str] = Counter()
+
+    @contextmanager
+    def code(self, request: _Request, ticket: int | None) -> Iterator[Code]:
+        """Give the code of a request, for as long as it runs."""
+        key = None if ticket is not None else request.key
+        code = None if key is None else self._by_request.get(key)
+        if code is not None and self._is_old(code):
+            self._forget(self._by_request.pop(key))
+            code = None
+        if code is None:
+            code = self._add(request, ticket)
+            if key is not None:
+                self._by_request[key] = code
+        if key is not None:
+            self._by_request.move_to_end(key)
+        self._users[code.id] += 1
+        try:
+            yield code
+        finally:
+            self._users[code.id] -= 1
+            if key is None or self._by_request.get(key) is not code:
+                self._forget(code)
+            while len(self._by_request) > self._most:
+                self._forget(self._by_request.popitem(last=False)[1])
+
+    def _is_old(self, code: Code) -> bool:
+        age: float = trio.current_time() - self._made[code.id]
+        return 0 < self._life < age
+
+    def _add(self, request: _Request, ticket: int | None) -> Code:
+        code = _code(request, ticket)
+        self._runtime.code.add(code, EVALUATED, 0)
+        self._runtime.code.changed.discard(code.id)  # nothing was built of it before
+        self._made[code.id] = trio.current_time()
+        return code
+
+    def _forget(self, code: Code) -> None:
+        if self._users[code.id]:
+            return
+        del self._users[code.id], self._made[code.id]
+        runtime = self._runtime
+        runtime.code.remove(code.id)
+        runtime.code.changed.discard(code.id)
+        runtime.engine.code_changed(frozenset({code.id}))
+
+
+_kept: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
+
+
+def _kept_of(runtime: Any) -> _Kept:
+    found = _kept.get(runtime)
+    if found is None:
+        found = _kept[runtime] = _Kept(runtime)
+    return found
+
+
+@MODULE.export(opaque="text", name="_run")
+async def run(config: dict[str, Any], ticket: int | None = None) -> Any:
+    """Run a text, or a function of what it returns, and give its result.
+
+    The custom modules of a run with a ticket have functions: they are in the VM, under
+    the id of its code.
+    """
     _gate("eval.run")
     options = config if isinstance(config, dict) else {}
+    if ticket is not None:
+        options = {**options, "custom_modules": None}
     request = _request(options.get("source"), options.get("method"), options)
     args = options.get("args")
     if args is not None and not isinstance(args, list):
@@ -257,21 +393,19 @@ async def run(config: dict[str, Any]) -> Any:
     process = current_process()
     context = _context(process, options.get("context"))
     runtime = runtime_of(process)
-    code = _code(request)
-    runtime.code.add(code, EVALUATED, 0)
-    runtime.code.changed.discard(code.id)  # nothing was built of it before
-    try:
-        return await runtime.engine.call(code.id, args or (), context=context)
-    except PermissionDeniedError:
-        raise
-    except Error as error:
-        raise InternalError(
-            f"run failed: {error.message}", retryable=False, details=error.details
-        ) from None
-    finally:
-        runtime.code.remove(code.id)
-        runtime.code.changed.discard(code.id)
-        runtime.engine.code_changed(frozenset({code.id}))
+    if ticket is not None and runtime.engine.engine_of(process) is not runtime.engine:
+        raise InvalidError(
+            "custom_modules: functions cannot leave an isolated VM", retryable=False
+        )
+    with _kept_of(runtime).code(request, ticket) as code:
+        try:
+            return await runtime.engine.call(code.id, args or (), context=context)
+        except PermissionDeniedError:
+            raise
+        except Error as error:
+            raise InternalError(
+                f"run failed: {error}", retryable=False, details=error.details
+            ) from None
 
 
 @MODULE.export(name="compile")
@@ -279,5 +413,5 @@ def compile_(source: Any, method_: Any = None, options: Any = None) -> Program:
     """Check a text without running it."""
     _gate("eval.compile")
     request = _request(source, method_, options if isinstance(options, dict) else {})
-    _code(request)
+    _code(request, None)
     return Program(request)

@@ -62,8 +62,12 @@ class CodeTable:
         return sorted(
             other
             for other, (code, _, _) in self._by_id.items()
-            if id in code.imports.values()
+            if not code.evaluated and id in code.imports.values()
         )
+
+    def evaluated(self) -> list[str]:
+        """Name the code that came as data and is kept."""
+        return [id_ for id_, (code, _, _) in self._by_id.items() if code.evaluated]
 
     def cycle(self, code: Code) -> list[str] | None:
         """Give the path of imports from an entry back to itself, if there is one."""

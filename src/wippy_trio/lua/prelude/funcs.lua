@@ -99,7 +99,7 @@ end
 function P.function_over(proc, call, value, err, clean)
   local pool = call.pool
   tell(call, copy(value), err)
-  release(pool, clean and not proc.detached and call.state or nil)
+  release(pool, clean and not proc.detached and not proc.evaluation and call.state or nil)
 end
 
 local function fetch_pool(id)

@@ -163,16 +163,18 @@ local function load_unit(unit, state)
       env[alias] = value
     end
   end
-  local value = instantiate(unit, unit.main, env)()
-  if rawtype(value) == "function" then
-    return value
+  local chunk, value = instantiate(unit, unit.main, env), nil
+  if unit.evaluated then
+    value = P.load_evaluated(unit, state, chunk)
+  else
+    value = chunk()
   end
-  local method = unit.method
+  local method, f = unit.method, value
   if rawtype(value) == "table" then
-    local f = value[method]
-    if rawtype(f) == "function" then
-      return f
-    end
+    f = value[method]
+  end
+  if rawtype(f) == "function" then
+    return unit.evaluated and P.bounded(P.current.proc, f) or f
   end
   native_error(P.error_new('method "' .. method .. '" not found in module ' .. unit.id,
     P.errors.NOT_FOUND, false), 0)

@@ -298,6 +298,8 @@ end
 
 -- Tasks ---------------------------------------------------------------------------------------
 
+P.chained = false
+
 -- Make a task of a process beside its main one; it is not queued yet.
 local function new_task(proc, f)
   local task = { co = create(f), proc = proc, seq = 0 }
@@ -359,6 +361,9 @@ function coroutine.spawn(f)
   end
   local caller = P.current
   may_wait(caller, "coroutine.spawn")
+  if caller.proc.evaluation then
+    f = P.bounded(caller.proc, f)
+  end
   local task = new_task(caller.proc, f)
   local c = task.co -- the task forgets it at its end, which may come before we go on
   tasks_by_co[c] = task
@@ -443,6 +448,24 @@ function P.runnable()
   return filled > 0 or at <= last
 end
 
+-- Whether a task of a process is going to run, or may be.
+function P.queued(proc)
+  if P.front or P.chained then
+    return true
+  end
+  for i = 1, filled do
+    if filling[i].proc == proc and filling[i].co then
+      return true
+    end
+  end
+  for i = at, last do
+    if current_array[i].proc == proc and current_array[i].co then
+      return true
+    end
+  end
+  return false
+end
+
 -- Run tasks until none is runnable or the slice is used up.
 function P.run_slice()
   local countdown = 64
@@ -508,6 +531,7 @@ end
 function P.run_chain(task)
   local depth, stack = 1, { task.after }
   task.after = nil
+  P.chained = true -- somebody waits behind the one that runs
   if not task.proc.dead and task.co then
     run(task)
   end
@@ -518,6 +542,7 @@ function P.run_chain(task)
       depth = depth + 1
       stack[depth] = front.after
       front.after = nil
+      P.chained = true
       if not front.proc.dead and front.co then
         run(front)
       end
@@ -525,6 +550,7 @@ function P.run_chain(task)
       local waiting = stack[depth]
       stack[depth] = nil
       depth = depth - 1
+      P.chained = depth > 0
       if waiting and not waiting.proc.dead and waiting.co then
         run(waiting)
       end
