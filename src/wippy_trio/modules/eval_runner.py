@@ -314,7 +314,7 @@ class _Kept:
         self._most = (
             _CACHE_SIZE if given is None else config.integer("lua.eval.cache_size")
         )
-        self._life = config.seconds("lua.eval.cache_ttl")
+        self._life: float = config.seconds("lua.eval.cache_ttl")
         self._runtime = runtime
         self._by_request: OrderedDict[Any, Code] = OrderedDict()
         self._made: dict[str, float] = {}
