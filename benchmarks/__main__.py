@@ -11,6 +11,7 @@ BENCHMARKS = {
     "data": "JSON, queues and stores",
     "engine": "all chapters of the engine",
     "http": "requests a second of a Lua endpoint",
+    "large": "the first answer of a large application",
     "lang": "the speed of the translator",
     "memory": "idle processes",
     "messages": "messages, channels, calls",
