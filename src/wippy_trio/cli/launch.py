@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -49,9 +48,6 @@ def launch(wanted: Launch) -> int:
     Returns:
       The exit code.
     """
-    # Cycles are rare here, and looking for them at every 700 objects costs a tenth of a
-    # spawn. The library leaves the collector to its user; this process is ours.
-    gc.set_threshold(50_000, 20, 20)
     return trio.run(_main, wanted)
 
 

@@ -392,7 +392,7 @@ class Commands:
 
     def chunk(self, key: int) -> tuple[bytes, bytes]:
         chunks = self.engine.chunks
-        return to_bytes(chunks.name(key)), chunks.erased(key).text
+        return to_bytes(chunks.name(key)), chunks.text(key)
 
     def plain_chunk(self, key: int, message: bytes) -> bytes:
         chunks = self.engine.chunks

@@ -19,6 +19,7 @@ from wippy_trio.kernel import (
     Pid,
     wait_end,
 )
+from wippy_trio.loading.compile_cache import open_compile_cache
 from wippy_trio.logs import get_logger
 from wippy_trio.lua import Engine
 from wippy_trio.registry import MemoryHistory, NilHistory, Registry
@@ -174,6 +175,8 @@ class RunningRuntime:
             getattr(log, finding.level)(finding.message, **finding.fields)
         log.info("loaded entries", count=len(self.project.entries))
         log.info("creating baseline state from entries")
+        compiled = open_compile_cache(self.config, self.project.folder)
+        self.engine.chunks.known = compiled
         try:
             await self.live.load(self.project.entries.values())
         except Error as error:
@@ -184,6 +187,9 @@ class RunningRuntime:
         await self._serve_metrics(nursery)
         if self._type_check is not None:
             await self._type_check.save()
+        compiled.save()
+        # What comes later, evaluated code above all, is not kept.
+        self.engine.chunks.known = None
         log.info("runtime ready")
 
     async def _serve_metrics(self, nursery: trio.Nursery) -> None:

@@ -165,19 +165,14 @@ def check_installed(name: str) -> None:
 def handler_class(kind: str) -> type[EntryKind] | None:
     """Find the handler of a kind, importing no more than that needs.
 
-    A file whose text does not hold the kind's name in quotes cannot be its handler,
-    unless it takes the name from elsewhere: those are tried last. A file that declares
-    no kinds is never tried: it may need a package that is not installed.
+    A handler of ours names its kinds in quotes in its own file, so only a file whose
+    text does is imported.
     """
-    mentioned: list[str] = []
-    others: list[str] = []
     for name in _service_modules():
-        if _declares_kinds(name):
-            (mentioned if _mentions(name, kind) else others).append(name)
-    for name in (*mentioned, *others):
-        for cls in _handlers_in(name):
-            if kind in cls.kinds:
-                return cls
+        if _mentions(name, kind):
+            for cls in _handlers_in(name):
+                if kind in cls.kinds:
+                    return cls
     plugin = plugins(KINDS_GROUP).get(kind)
     return None if plugin is None else _foreign_handler(plugin)
 
@@ -212,7 +207,10 @@ def _declares_kinds(name: str) -> bool:
 
 
 def _mentions(name: str, kind: str) -> bool:
-    return f'"{kind}"'.encode() in _source(name)
+    text = _source(name)
+    if not text:  # only bytecode is there
+        return True
+    return b"\n    kinds" in text and f'"{kind}"'.encode() in text
 
 
 @functools.cache

@@ -96,7 +96,7 @@ class LuaCode(EntryKind):
         """Compile now, so that a syntax error rejects the entry (apps 2.1)."""
         chunks = self.runtime.engine.chunks
         key: int = chunks.key(code.id, code.source)
-        chunks.erased(key)
+        chunks.text(key)
         return key
 
 

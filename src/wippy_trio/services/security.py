@@ -9,8 +9,6 @@ import trio
 from wippy_trio.sdk import EntryKind, InvalidError
 from wippy_trio.sdk.tokens import TokenStore
 from wippy_trio.security import (
-    EXPRESSION_KIND,
-    POLICY_KIND,
     Policy,
     parse_policy,
     parse_token_store,
@@ -25,7 +23,7 @@ __all__ = ["Policies", "TokenStores"]
 class Policies(EntryKind):
     """Handle policies; they hold for scopes made after they came (apps 8.2 to 8.4)."""
 
-    kinds = (POLICY_KIND, EXPRESSION_KIND)
+    kinds = ("security.policy", "security.policy.expr")
 
     async def create(self, entry: Entry) -> None:
         """Take a policy in."""

@@ -19,10 +19,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-import structlog
 import trio
 
 from wippy_trio.errors import InternalError
+from wippy_trio.logs import get_logger
 from wippy_trio.modules.http.exchange import BrokenResponseError
 from wippy_trio.services.http.parsing import Parser, RequestHead
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 READ_SIZE = 64 * 1024
 READ_AHEAD = 64 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.errors import InternalError, InvalidError
+from wippy_trio.logs import get_logger
 from wippy_trio.services.http.site import chained
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsgiMount", "make_mount"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 START_LIMIT = 30.0
 

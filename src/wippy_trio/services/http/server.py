@@ -11,14 +11,13 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.errors import InvalidError, UnavailableError
+from wippy_trio.logs import get_logger
 from wippy_trio.services.http.connection import Connection
 from wippy_trio.services.http.limits import Limits
 from wippy_trio.services.http.sockets import PlainStream
-from wippy_trio.services.http.websocket import serve_websocket
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "listen", "split_address"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 WATCH_AFTER = 0.05
 """Seconds after which a request gets a task that sees its client leave."""
@@ -256,4 +255,8 @@ class Server:
 
     async def upgrade(self, connection: Connection, request: RequestHead) -> None:
         """Hand a connection over to the WebSocket protocol."""
+        from wippy_trio.services.http.websocket import (  # noqa: PLC0415 - start-up cost
+            serve_websocket,
+        )
+
         await serve_websocket(connection, request)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-import structlog
 import trio
 
 from wippy_trio.errors import Error, NotFoundError
 from wippy_trio.kernel import Context
+from wippy_trio.logs import get_logger
 from wippy_trio.modules.http.exchange import BrokenResponseError, Exchange
 from wippy_trio.modules.json import codec
 from wippy_trio.services.http.link import Link
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "Router", "Site", "answer_text", "chained"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 
 class Middleware(Protocol):

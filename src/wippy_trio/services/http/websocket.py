@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
@@ -27,6 +26,7 @@ from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from wippy_trio.errors import InternalError
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_websocket"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 QUEUED = 16
 CLOSE_WAIT = 5.0

@@ -6,10 +6,9 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import structlog
-
 from wippy_trio.errors import Error, InvalidError
 from wippy_trio.kernel import Context
+from wippy_trio.logs import get_logger
 from wippy_trio.modules.http.headers import first_of
 from wippy_trio.registry import complete_id
 from wippy_trio.services.http.middleware import Middleware, Options
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenAuth"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 
 class TokenAuth(Middleware):

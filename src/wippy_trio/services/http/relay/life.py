@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import trio
 
 from wippy_trio.errors import Error, InternalError, NotFoundError
@@ -22,6 +21,7 @@ from wippy_trio.kernel import (
     PythonBody,
     wait_end,
 )
+from wippy_trio.logs import get_logger
 from wippy_trio.services.http.relay.command import Command, changed
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Relay"]
 
-log = structlog.get_logger("http")
+log = get_logger("http")
 
 
 class _Body(PythonBody):
