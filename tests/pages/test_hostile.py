@@ -100,7 +100,7 @@ end
 """
 # These end the process, wait for what never comes, or are the same as another.
 SKIPPED = {
-    "system": ("exit", "set_limit", "collect"),
+    "system": ("exit", "set_limit", "collect", "stats", "heap_objects"),
     "time": ("sleep",),
     "crypto": ("pbkdf2",),
     "funcs": (),
