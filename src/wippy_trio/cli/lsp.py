@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
             f"lsp: wanted the package {error.name}, found none; "
             "pip install 'wippy-trio[lsp]'"
         ) from error
+    # Trees have few cycles; looking for them often would be felt while typing.
+    gc.set_threshold(50_000, 20, 20)
     # Whatever else is written to standard output must not get between the messages.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as out:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

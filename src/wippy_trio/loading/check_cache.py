@@ -124,7 +124,8 @@ class _Rows:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._file.parent, suffix=".part")
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self._rows, file, separators=(",", ":"))
+                # Not json.dump: that one does without the encoder written in C.
+                file.write(json.dumps(self._rows, separators=(",", ":")))
             Path(name).replace(self._file)
         except (OSError, UnicodeEncodeError):
             return
