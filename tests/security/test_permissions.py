@@ -42,6 +42,7 @@ class Row(NamedTuple):
 
 
 CHILD = 'local pid = assert(process.spawn("app:child", "app:processes")) '
+HUB = 'local hub = require("hub")'
 RAISED = "! PermissionDenied-: *"
 PAIR = "nil, PermissionDenied-: *"
 INVALID = "nil, Invalid-: *"
@@ -586,6 +587,91 @@ ROWS = [
         'return require("cloudstorage").get("app:bucket")',
         "! PermissionDenied-: not allowed to access cloud storage: app:bucket",
     ),
+    Row(
+        "hub.modules.list",
+        "",
+        f'{HUB} return hub.modules.list({{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.modules.search",
+        "web",
+        f'{HUB} return hub.modules.search("web", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.modules.get",
+        "o/m",
+        f'{HUB} return hub.modules.get("o/m", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.modules.readme",
+        "o/m",
+        f'{HUB} return hub.modules.readme("o/m", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.versions.list",
+        "o/m",
+        f'{HUB} return hub.versions.list("o/m", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.versions.get",
+        "o/m",
+        f'{HUB} return hub.versions.get("o/m", "1", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.versions.inspect",
+        "o/m",
+        f'{HUB} return hub.versions.inspect("o/m", "1", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.versions.open",
+        "o/m",
+        f'{HUB} return hub.versions.open("o/m", "1", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.dependencies.get",
+        "o/m",
+        f'{HUB} return hub.dependencies.get("o/m", "1", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.dependents.get",
+        "o/m",
+        f'{HUB} return hub.dependents.get("o/m", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.files.list",
+        "o/m",
+        f'{HUB} return hub.files.list("o/m", "1", {{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.auth.authenticate",
+        "",
+        f'{HUB} return hub.auth.authenticate("t", "http://127.0.0.1:9")',
+        PAIR,
+    ),
+    Row(
+        "hub.auth.status",
+        "",
+        f'{HUB} return hub.auth.status({{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+    ),
+    Row(
+        "hub.auth.logout",
+        "",
+        f'{HUB} return hub.auth.logout({{registry = "http://127.0.0.1:9"}})',
+        PAIR,
+        safe=False,
+    ),
     Row("archive.read", "", 'return require("archive").open("x", "zip")', PAIR),
     Row("archive.write", "", 'return require("archive").create("x")', PAIR),
 ]
@@ -626,7 +712,7 @@ ELSEWHERE = {
 }
 """Where an action is denied that no module function asks for."""
 
-UNBUILT = {"workflow": "workflow", "socket": "socket", "hub": "hub"}
+UNBUILT = {"workflow": "workflow", "socket": "socket"}
 """Modules that this version does not have, by the first word of their actions."""
 
 ENTRIES = """
@@ -667,8 +753,8 @@ ENTRIES = """
     modules: [MODULES]
 """
 MODULES = (
-    "archive cloudstorage contract env eval_runner events exec fs funcs http_client pg"
-    " queue registry security sql store system templates websocket"
+    "archive cloudstorage contract env eval_runner events exec fs funcs http_client"
+    " hub pg queue registry security sql store system templates websocket"
 )
 PROBE = """
 %s
