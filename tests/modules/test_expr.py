@@ -122,3 +122,27 @@ def test_now_is_the_clock_of_the_runtime(tmp_path: Path) -> None:
     clock = MockClock(autojump_threshold=0)
     got = run_function(tmp_path, source, modules="expr, time", clock=clock)
     assert got == 1000
+
+
+def test_a_long_run_lets_others_go_on(tmp_path: Path) -> None:
+    """It moves to a thread, and runs in place where its caller cannot wait (0.8)."""
+    source = """
+    return { main = function()
+      local order, done = {}, channel.new()
+      coroutine.spawn(function()
+        local sum = expr.eval("reduce(1..50000, # + #acc)")
+        order[#order + 1] = sum
+        done:send(true)
+      end)
+      order[#order + 1] = "main"
+      done:receive()
+      local items = { 1, 2 }
+      table.sort(items, function(a, b)
+        return expr.eval("reduce(1..50000, # + #acc) * 0 + a < b", { a = a, b = b })
+      end)
+      order[#order + 1] = items[1]
+      return order
+    end }
+    """
+    got = run_function(tmp_path, source, modules="expr")
+    assert got == ["main", 1250025000, 1]

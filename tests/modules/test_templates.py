@@ -227,3 +227,37 @@ def test_hostile_templates_end(tmp_path: Path) -> None:
     """
     got = run_application(tmp_path, source, modules="templates", entries=entries)
     assert got == [[True, "Internal"]] * 3
+
+
+def test_a_long_rendering_lets_others_go_on(tmp_path: Path) -> None:
+    """It moves to a thread, and runs in place where its caller cannot wait (0.8)."""
+    entries = (
+        ENTRIES
+        + """
+  - name: long
+    kind: template.jet
+    set: views
+    source: "{{s := 0}}{{range _, x := ints(0, n)}}{{s = s + x}}{{end}}{{s}}"
+"""
+    )
+    source = """
+    return { main = function()
+      local set = templates.get("app:views")
+      local order, done = {}, channel.new()
+      coroutine.spawn(function()
+        local text, err = set:render("long", { n = 20000 })
+        order[#order + 1] = text or err:message()
+        done:send(true)
+      end)
+      order[#order + 1] = "main"
+      done:receive()
+      local items = { 1, 2 }
+      table.sort(items, function(a, b)
+        return #set:render("long", { n = 20000 }) > 0 and a < b
+      end)
+      order[#order + 1] = items[1]
+      return order
+    end }
+    """
+    got = run_application(tmp_path, source, modules="templates", entries=entries)
+    assert got == ["main", "199990000", 1]

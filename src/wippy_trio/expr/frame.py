@@ -21,12 +21,18 @@ class Frame:
 
     __slots__ = ("acc", "budget", "env", "index", "item", "names", "now", "slots")
 
-    def __init__(self, env: Any, slots: int, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        env: Any,
+        slots: int,
+        now: Callable[[], int],
+        long: Callable[[], None] | None = None,
+    ) -> None:
         self.env = env
         self.names: dict[str, Any] = env if isinstance(env, dict) else {}
         self.slots: list[Any] = [None] * slots
         self.now = now
-        self.budget = Budget()
+        self.budget = Budget(long)
         self.item: Any = None
         self.index = 0
         self.acc: Any = None

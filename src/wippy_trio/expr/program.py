@@ -36,7 +36,11 @@ class Program:
         self._slots = slots
 
     def run(
-        self, variables: object = None, *, now: Callable[[], int] = time.time_ns
+        self,
+        variables: object = None,
+        *,
+        now: Callable[[], int] = time.time_ns,
+        long: Callable[[], None] | None = None,
     ) -> Any:
         """Evaluate the expression.
 
@@ -44,6 +48,7 @@ class Program:
           variables: A mapping by name, or a list that ``$env`` reads. It is copied
             first: bytes become text, with surrogate escapes for what is no UTF-8.
           now: The clock of ``now()``, in nanoseconds of Unix time.
+          long: Called once if the run takes many steps; what it raises ends the run.
 
         Returns:
           Plain data. A date is Unix seconds, a duration float seconds.
@@ -53,7 +58,7 @@ class Program:
           InvalidError: A variable or the result cannot be carried over.
         """
         frame = Frame(
-            {} if variables is None else from_host(variables), self._slots, now
+            {} if variables is None else from_host(variables), self._slots, now, long
         )
         try:
             return to_host(self._run(frame))
@@ -108,11 +113,15 @@ def _cached(text: str) -> Program:
 
 
 def evaluate(
-    text: str, variables: object = None, *, now: Callable[[], int] = time.time_ns
+    text: str,
+    variables: object = None,
+    *,
+    now: Callable[[], int] = time.time_ns,
+    long: Callable[[], None] | None = None,
 ) -> Any:
     """Compile an expression without names and run it; programs are kept by text.
 
     Raises:
       InvalidError: As :func:`compile_expression` and :meth:`Program.run`.
     """
-    return _cached(text).run(variables, now=now)
+    return _cached(text).run(variables, now=now, long=long)

@@ -18,6 +18,7 @@ from wippy_trio.sdk import (
     LuaModule,
     current_process,
     method,
+    move_to_thread,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class Program:
     def run(self, env: dict[str, Any] | None = None) -> Any:
         """Evaluate it over variables."""
         variables, now = bag(env), _clock()
-        return _attempt("run failed", lambda: self._compiled.run(variables, now=now))
+        return _attempt(
+            "run failed",
+            lambda: self._compiled.run(variables, now=now, long=move_to_thread),
+        )
 
 
 MODULE.handle(Program)
@@ -84,10 +88,12 @@ MODULE.handle(Program)
 def eval_(source: str, env: dict[str, Any] | None = None) -> Any:
     """Evaluate a text; the last 1000 texts are kept compiled."""
     text, variables, now = _wanted(source), bag(env), _clock()
-    return _attempt("eval failed", lambda: evaluate(text, variables, now=now))
+    return _attempt(
+        "eval failed", lambda: evaluate(text, variables, now=now, long=move_to_thread)
+    )
 
 
-@MODULE.export(opaque="text", name="compile")
+@MODULE.export(opaque="text", offload=LARGE, name="compile")
 def compile_(source: str, env: dict[str, Any] | None = None) -> Program:
     """Compile a text; with sample variables, check names and operands against them."""
     text, sample = _wanted(source), bag(env)

@@ -35,6 +35,7 @@ from wippy_trio.modules.templates.values import (
     text_of,
     truth,
 )
+from wippy_trio.sdk import move_to_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,8 @@ __all__ = ["Run"]
 _MAX_DEPTH = 100
 _MAX_OUTPUT = 32 * 1024 * 1024
 _MAX_STEPS = 3_000_000
+_LONG = 20_000
+"""Steps after which a rendering is a long one and goes on in a thread."""
 _TURN = 4  # steps that a turn of a range costs besides its statements
 _MAX_ROOM = 64 * 1024 * 1024
 
@@ -96,6 +99,7 @@ class Run:
         self._globals = globals_
         self._output = _Output()
         self._steps = _MAX_STEPS
+        self._mark = _MAX_STEPS - _LONG
         self._room = _MAX_ROOM
         self._line = 0
         self._functions: dict[str, Function | Writer] = {
@@ -178,8 +182,11 @@ class Run:
 
     def _step(self) -> None:
         self._steps -= 1
-        if self._steps < 0:
-            raise LimitError(f"template takes more than {_MAX_STEPS} steps")
+        if self._steps < self._mark:
+            self._mark = 0
+            if self._steps < 0:
+                raise LimitError(f"template takes more than {_MAX_STEPS} steps")
+            move_to_thread()
 
     def _write(self, text: str) -> None:
         output = self._output
