@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from wippy_trio.errors import InternalError, NotFoundError
-from wippy_trio.kernel import Clock, Context, Exit, Host, Node, Process, wait_end
+from wippy_trio.kernel import Clock, Context, Exit, Host, Node, Pid, Process, wait_end
 from wippy_trio.lua import Code, Engine, FunctionTarget, ModuleDescription
 from wippy_trio.sdk import LuaModule, current_process
 
@@ -31,6 +31,12 @@ async def block(seconds: float) -> str:
 def text(size: int) -> str:
     """Make a text of that many bytes."""
     return "x" * size
+
+
+@TEST.export(pair=False)
+def finish(pid: str) -> None:
+    """End a process as somebody in Python would."""
+    current_process().host.node.terminate(Pid.parse(pid))
 
 
 @TEST.export(pair=False)

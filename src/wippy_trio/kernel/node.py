@@ -134,29 +134,49 @@ class Node:
 
     # -- end -----------------------------------------------------------------------
 
-    def ended(self, process: Process, exit: Exit) -> None:  # noqa: A002
-        """Carry an end on to names, watchers and partners (core P-70)."""
+    def ended(
+        self,
+        process: Process,
+        exit: Exit,  # noqa: A002
+        told: Body | None = None,
+    ) -> None:
+        """Carry an end on to names, watchers and partners (core P-70).
+
+        Watchers whose body is ``told`` have heard of it.
+        """
         pid = process.pid
         number = pid.number
         self.processes.pop(number, None)
         process.host.forget(process)
-        if self.names:
+        if self.names and not process.unnamed:
             self.names.release(pid)
         watchers, partners = self.topology.forget(number)
         if watchers or (partners and exit.error is not None):
-            at = self.clock.unix_seconds()
-            for watcher in watchers:
-                self._deliver(watcher, ExitEvent(exit, at))
-            if exit.error is not None:
-                for partner in partners:
-                    self._deliver(partner, LinkDown(exit, at))
+            self._tell(exit, watchers, partners, told)
         for observe in self.observers:
             observe("ended", process)
 
-    def _deliver(self, number: int, event: Event) -> None:
-        process = self.processes.get(number)
-        if process is not None:
-            process.body.deliver(process, event)
+    def _tell(
+        self,
+        exit: Exit,  # noqa: A002
+        watchers: tuple[int, ...],
+        partners: tuple[int, ...],
+        told: Body | None,
+    ) -> None:
+        """Tell watchers first, then partners (core L-20)."""
+        event: Event | None = None
+        for number in watchers:
+            process = self.processes.get(number)
+            if process is not None and process.body is not told:
+                event = event or ExitEvent(exit, self.clock.unix_seconds())
+                process.body.deliver(process, event)
+        if exit.error is None or not partners:
+            return
+        event = LinkDown(exit, self.clock.unix_seconds())
+        for number in partners:
+            process = self.processes.get(number)
+            if process is not None:
+                process.body.deliver(process, event)
 
     # -- between processes ---------------------------------------------------------
 

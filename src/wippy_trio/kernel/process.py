@@ -113,6 +113,7 @@ class Process:
         "nursery",
         "pid",
         "trap_links",
+        "unnamed",
     )
 
     def __init__(
@@ -142,6 +143,7 @@ class Process:
         self.lazy = lazy
         self.exit: Exit | None = None
         self.trap_links = False
+        self.unnamed = False  # its names are released already, for it is about to end
         self.frame: Any = None  # what only the called function sees (apps 6.3.1)
         self.nursery: trio.Nursery | None = None
         self._early: list[_Task] | None = None
@@ -241,8 +243,12 @@ class Process:
         cleanups, self._cleanups = self._cleanups, None
         return [] if cleanups is None else cleanups
 
-    def end(self, exit: Exit) -> bool:  # noqa: A002 - the field's word
+    def end(self, exit: Exit, *, told: Body | None = None) -> bool:  # noqa: A002 - the field's word
         """End this process; the first caller wins.
+
+        Args:
+          exit: How it ends.
+          told: A body whose processes have heard of it, those that watch it.
 
         Returns:
           Whether this call was the one.
@@ -260,7 +266,7 @@ class Process:
                 channel.close()
             self._channels = None
         self._early = self._job = None
-        self.host.node.ended(self, exit)
+        self.host.node.ended(self, exit, told)
         nursery = self.nursery
         if nursery is None:
             return True

@@ -151,6 +151,7 @@ class Commands:
             "wall": self.wall,
             "call": self.call,
             "attempt": self.attempt,
+            "release_names": self.release_names,
             "upper": upper,
             "lower": lower,
             "matches": matches,
@@ -178,7 +179,6 @@ class Commands:
             "cancel",
             "register",
             "unregister",
-            "release_names",
             "upgrade",
             "set_upgradable",
             "log",
@@ -477,8 +477,10 @@ class Commands:
 
     def release_names(self, number: int) -> None:
         process = self.node.processes.get(number)
-        if process is not None:
-            self.node.names.release(process.pid)
+        if process is not None and not process.unnamed:
+            process.unnamed = True
+            if self.node.names:
+                self.node.names.release(process.pid)
 
     def log(
         self, number: int, level: bytes, message: bytes, location: bytes, fields: Any

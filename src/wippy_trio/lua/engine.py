@@ -50,6 +50,8 @@ log = get_logger(__name__)
 # Outbound entries; prelude/life.lua has the other side.
 EXIT, HOST_CALL, NURSE, UNBORN, BORN, FREED, RESULT, FORGOTTEN = 1, 2, 4, 5, 6, 7, 8, 9
 RELEASED = 10
+TOLD = 8
+"""Added to the code of an exit: the watchers in the VM have heard of it."""
 
 SLICE = 0.003
 """Seconds a step may run before Trio's other tasks get a turn."""
@@ -273,6 +275,10 @@ class VmEngine:
         if process is None:
             return
         pid = process.pid
+        told = None
+        if code >= TOLD:
+            code -= TOLD
+            told = self.body
         if code == 0:
             if type(value) is bytes:
                 value = _python_text(value)
@@ -289,18 +295,18 @@ class VmEngine:
             result = Exit.linked(pid)
         if detached:
             self.detached[number] = process
-        self.end(process, result)
+        self.end(process, result, told)
 
     def _result_of(self, key: int) -> Any:
         return VmValue(self.vm, key)
 
-    def end(self, process: Process, result: Exit) -> None:
-        """Record an end that the VM decided."""
+    def end(self, process: Process, result: Exit, told: LuaBody | None = None) -> None:
+        """Record an end that the VM decided; it may have told the watchers in it."""
         number = process.pid.number
         body = self.body
         body.reporting = number
         try:
-            process.end(result)
+            process.end(result, told=told)
         finally:
             body.reporting = None
         if number not in self.detached:

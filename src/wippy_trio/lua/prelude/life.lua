@@ -515,10 +515,64 @@ end
 P.results, P.last_result = {}, 0
 P.ended = {} -- text -> true, for processes that ended in this step and were not reported yet
 
+-- Who watches whom in this VM: `target.watchers` in the order in which they came (L-1). The kernel
+-- knows it, too, and tells all others.
+function P.watch(target, watcher)
+  local list = target.watchers
+  if list then
+    list[#list + 1] = watcher
+  else
+    target.watchers = { watcher }
+  end
+end
+
+function P.unwatch(target, watcher)
+  local list = target.watchers or {}
+  for i = 1, #list do
+    if list[i] == watcher then
+      raw.table.remove(list, i)
+      return
+    end
+  end
+end
+
+-- Tell a process how another one ended (EVT-2).
+function P.exit_event(proc, from, at, value, err)
+  P.deliver_system(proc, P.EVENTS_TOPIC, {
+    kind = "pid.exit", from = from, at = at, result = { value = value, error = err },
+  })
+end
+
+-- The watchers in this VM hear at once, in the form in which the news would come back.
+local function tell_watchers(proc, code, value)
+  local watchers, at = proc.watchers, P.unix_seconds()
+  for i = 1, #watchers do
+    local watcher = watchers[i]
+    if P.procs[watcher.n] == watcher and not watcher.dead then
+      if code == EXIT_VALUE then
+        P.exit_event(watcher, proc.text, at, value, nil)
+      elseif code == EXIT_KEPT then
+        P.exit_event(watcher, proc.text, at, P.copy(P.results[value]), nil)
+      else
+        P.exit_event(watcher, proc.text, at, nil, P.error_of(value))
+      end
+    end
+  end
+end
+
+local TOLD = 8 -- added to the code: the watchers in this VM have heard
+
 local function report(proc, code, value, detached)
-  P.ended[proc.text] = true
-  if proc.named then
-    host.release_names(proc.n)
+  local tell = proc.watchers and code <= EXIT_ERROR
+  if tell or proc.named then
+    host.release_names(proc.n) -- before anybody hears of it (P-70)
+  end
+  if tell then
+    P.ended[proc.text] = TOLD
+    tell_watchers(proc, code, value)
+    code = code + TOLD
+  else
+    P.ended[proc.text] = true
   end
   emit(OUT.EXIT, proc.n, code, value, detached)
 end

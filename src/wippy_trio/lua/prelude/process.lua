@@ -284,14 +284,21 @@ verb("unlink", function(me, text)
   return pair(host.unlink(me.n, text))
 end)
 
-verb("monitor", function(me, text)
+verb("monitor", function(me, text, proc)
   if P.ended[text] then
     return gone(text)
   end
-  return pair(host.monitor(me.n, text))
+  local done, err = pair(host.monitor(me.n, text))
+  if done and proc then
+    P.watch(proc, me)
+  end
+  return done, err
 end)
 
-verb("unmonitor", function(me, text)
+verb("unmonitor", function(me, text, proc)
+  if proc then
+    P.unwatch(proc, me)
+  end
   return pair(host.unmonitor(me.n, text))
 end)
 

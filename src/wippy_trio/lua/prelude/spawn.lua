@@ -97,6 +97,9 @@ local function spawn(task, id, host_id, flags, builder, args, exec)
   if builder and builder.name then
     by_text[text].named = true
   end
+  if flags == MONITOR or flags == MONITOR + LINK then
+    P.watch(by_text[text], me)
+  end
   if proc then
     return text, nil
   end

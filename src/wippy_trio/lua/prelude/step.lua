@@ -43,10 +43,9 @@ end
 
 local function exit_event(n, from, at, value, err)
   local proc = procs[n]
-  if proc then
-    P.deliver_system(proc, P.EVENTS_TOPIC, {
-      kind = "pid.exit", from = from, at = at, result = { value = value, error = err },
-    })
+  -- A process that the kernel ended while it was ending here is known to be gone already.
+  if proc and P.ended[from] ~= 8 then
+    P.exit_event(proc, from, at, value, err)
   end
 end
 
@@ -63,6 +62,15 @@ end
 local function error_of(wire)
   local _, v = read_wire(wire)
   return v
+end
+P.error_of = error_of
+
+-- The wall clock, read once a step.
+local seconds
+
+function P.unix_seconds()
+  seconds = seconds or P.host.unix()
+  return seconds
 end
 
 local IN = {
@@ -333,10 +341,7 @@ local function with_waiting(n, ...)
 end
 
 function P.step(now, slice_end, ...)
-  if rawnext(P.ended) then
-    P.ended = {}
-  end
-  P.over = false
+  P.over, seconds = false, nil
   P.slice_end = slice_end
   keep_pace(P.alive)
   if #P.recheck > 0 then
@@ -361,6 +366,9 @@ function P.step(now, slice_end, ...)
       return nil
     end
     batch, batch_n = nil, 0
+  end
+  if rawnext(P.ended) then
+    P.ended = {}
   end
   if kept then
     return give(1) -- the last step had more to say than fits
