@@ -26,13 +26,13 @@ _LAST_GROUP = re.compile(rb"(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DIGIT = re.compile(rb"[A-Za-z0-9+/]")
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def encode(data: Any) -> str:
     """Write bytes as base64, without line breaks."""
     return binascii.b2a_base64(octets(data, "string expected"), newline=False).decode()
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def decode(text: Any) -> bytes:
     """Read base64; line breaks are ignored, everything else must be exact."""
     given = octets(text, "string expected")

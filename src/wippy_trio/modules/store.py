@@ -321,7 +321,7 @@ class Remote(_Handle):
         return self._page(page)
 
 
-@MODULE.export(raises=_DeniedError)
+@MODULE.export(pair=False, raises=_DeniedError)
 def get(id: str) -> Any:  # noqa: A002 - its name
     """Reach a store by the id of its entry.
 

@@ -37,6 +37,16 @@ ALWAYS = frozenset(
     | {"print", "subscribe", "unsubscribe", "funcs"}
 )
 """What the prelude itself provides."""
+NATIVE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "channel": (
+        "hand values over, wait for the first",
+        ("deterministic",),
+    ),
+    "funcs": ("call the functions of the registry", ("process",)),
+    "payload": ("values with their formats", ("encoding", "deterministic")),
+    "process": ("spawn processes and send them messages", ("process",)),
+}
+"""Purpose and classes of those modules among them that are ours."""
 
 
 @functools.cache
@@ -138,7 +148,11 @@ def module_table() -> list[dict[str, Any]]:
                 "class": list(module.classes),
             }
         )
-    return rows
+    rows += [
+        {"name": name, "description": purpose, "class": list(classes)}
+        for name, (purpose, classes) in NATIVE.items()
+    ]
+    return sorted(rows, key=lambda row: str(row["name"]))
 
 
 def check_installed(name: str) -> None:

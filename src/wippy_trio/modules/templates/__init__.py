@@ -69,7 +69,7 @@ class Set:
 MODULE.handle(Set)
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def get(id: str) -> Set:  # noqa: A002 - its name
     """Find a set of templates by the id of its entry."""
     if not id:

@@ -90,6 +90,7 @@ class Parser:
         self._language = language
         return True, None
 
+    @method(pair=False)
     def get_language(self) -> str:
         """Name the language."""
         self._open()
@@ -97,7 +98,7 @@ class Parser:
             raise InvalidError("language is not set", retryable=False)
         return self._language._name
 
-    @method(offload=LARGE)
+    @method(pair=False, offload=LARGE)
     def parse(self, code: bytes, old: Tree | None = None) -> Tree:
         """Parse a text; what an edited older tree still has is taken over."""
         parser = self._open()
@@ -166,19 +167,19 @@ def supported_languages() -> dict[str, bool]:
     return dict.fromkeys(NAMES, True)
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def language(name: str) -> Language:
     """Find a language by name or alias."""
     return language_of(name)
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def parser() -> Parser:
     """Make a parser."""
     return Parser()
 
 
-@MODULE.export(offload=LARGE)
+@MODULE.export(pair=False, offload=LARGE)
 def parse(name: str, code: bytes) -> Tree:
     """Parse a text once."""
     found = language_of(name)
@@ -187,7 +188,7 @@ def parse(name: str, code: bytes) -> Tree:
     return made.parse(code)
 
 
-@MODULE.export
+@MODULE.export(pair=False)
 def query(name: str, pattern: str) -> Query:
     """Compile a pattern."""
     return Query(language_of(name), pattern)
