@@ -36,8 +36,20 @@ html_copy_source = False
 
 
 def setup(app: Any) -> None:
-    """Keep fences readable that Pygments has no lexer for: as their text."""
-    from pygments.lexers.special import TextLexer  # noqa: PLC0415 - only for Sphinx
+    """Teach Pygments typed Lua; show what it has no lexer for as text."""
+    # only here: Pygments comes with Sphinx
+    from pygments.lexer import inherit  # noqa: PLC0415
+    from pygments.lexers.scripting import LuaLexer  # noqa: PLC0415
+    from pygments.lexers.special import TextLexer  # noqa: PLC0415
+    from pygments.token import Name, Operator  # noqa: PLC0415
 
+    class TypedLuaLexer(LuaLexer):
+        """Lua with annotations of types, as in `string @min_len(3)`."""
+
+        tokens = {  # noqa: RUF012 - as Pygments wants it
+            "base": [(r"@\w+", Name.Decorator), (r"[?!|&]", Operator), inherit]
+        }
+
+    app.add_lexer("lua", TypedLuaLexer)
     for name in ("expr", "mermaid"):
         app.add_lexer(name, TextLexer)

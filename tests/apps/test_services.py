@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -392,6 +393,38 @@ async def test_a_required_service_that_is_slow_holds_the_next_level(
     async with application(tmp_path, entries, sources) as app:
         await settle()
         assert app.status("above") == "running"
+
+
+async def test_an_application_runs_without_what_it_lacks(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A required service that cannot start holds what needs it, and nothing else."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        entries = lua("steady") + service("other", "steady")
+        entries += service("above", "steady", "      requires: [app:gw]")
+        entries += f"""
+  - name: gw
+    kind: http.service
+    addr: "127.0.0.1:{port}"
+    lifecycle: {{auto_start: true, restart: {{initial_delay: 5s, jitter: 0}}}}
+"""
+        with structlog.testing.capture_logs() as logs:
+            async with application(tmp_path, entries, {"steady": STEADY}) as app:
+                assert trio.current_time() < 5  # apps 1.12.6: it does not wait
+                assert app.status("gw") == "failed"
+                assert app.status("other") == "running"
+                assert app.status("above") == "unknown"  # apps 3.6
+                taken.close()
+                with trio.fail_after(60):
+                    while app.status("above") != "running":
+                        await trio.sleep(1)
+                assert app.status("gw") == "running"
+    (told,) = (e for e in logs if e["event"] == "failed to execute commit protocol")
+    assert told["serviceID"] == "app:gw"  # apps 4.2.5
+    assert "in use" in told["error"]
 
 
 async def test_a_removed_service_stops_first(

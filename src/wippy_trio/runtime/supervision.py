@@ -41,6 +41,7 @@ class _Keeper:
         self.lifecycle = lifecycle
         self.state = ServiceState(id=id)
         self.settled = trio.Event()  # running, or given up, for the first time
+        self.tried = trio.Event()  # that, or failed once
         self.stop_asked = trio.Event()
         self.finished = trio.Event()
         self.finished.set()
@@ -76,15 +77,20 @@ class _Keeper:
                 if self.state.status is not Status.FAILED or delay is None:
                     return
                 if self.lifecycle.optional:
-                    self.settled.set()
+                    self._settle()
+                self.tried.set()
                 with trio.move_on_after(delay):
                     await self.stop_asked.wait()
                     self.move(self.state.stop(trio.current_time()))
                     return
                 self.move(self.state.retry(trio.current_time()))
         finally:
-            self.settled.set()
+            self._settle()
             self.finished.set()
+
+    def _settle(self) -> None:
+        self.settled.set()
+        self.tried.set()
 
     async def _attempt(self, roll: random.Random) -> None:
         self.news.clear()
@@ -109,7 +115,7 @@ class _Keeper:
             self._ended(Ending.RETRYABLE, roll, InternalError(repr(raised)))
             return
         self.move(self.state.started(trio.current_time(), details or ""))
-        self.settled.set()
+        self._settle()
         await self._watch(roll)
 
     async def _watch(self, roll: random.Random) -> None:
@@ -219,7 +225,13 @@ class ServiceSupervisor:
         await self.start(wanted, entries)
 
     async def start(self, wanted: Iterable[str], entries: Mapping[str, Entry]) -> None:
-        """Start services with all they need; return when all are up or given up."""
+        """Start services with all they need, level by level.
+
+        Returns when all are up or given up. A required one that failed and is tried again
+        is not waited for: what needs it starts in the background when it is up, all
+        else starts at once, so that an application runs without what it lacks
+        (apps 1.12.6, 3.6).
+        """
         plan = start_plan(wanted, entries, self._keepers.__contains__)
         for id_, error in plan.blocked.items():
             log.error(
@@ -227,25 +239,55 @@ class ServiceSupervisor:
             )
             if self.on_failed_start is not None:
                 self.on_failed_start(id_, error, None)
+        late: dict[str, _Keeper] = {}  # tried again, or in need of one that is
         for level in plan.levels:
-            begun = [
-                keeper
-                for keeper in (self._keepers.get(id_) for id_ in level)
-                if keeper is not None and self._begin(keeper)
-            ]
-            for keeper in begun:
-                if not keeper.lifecycle.optional:
-                    await keeper.settled.wait()
+            keepers = []
+            for id_ in level:
+                keeper = self._keepers.get(id_)
+                if keeper is None:
+                    continue
+                needs = [late[need] for need in plan.needs[id_] if need in late]
+                if needs:
+                    late[id_] = keeper
+                    assert self._nursery is not None
+                    self._nursery.start_soon(self._start_after, keeper, needs)
+                else:
+                    self._begin(keeper)
+                    keepers.append(keeper)
+            late |= {keeper.id: keeper for keeper in await self._failing(keepers)}
 
-    def _begin(self, keeper: _Keeper) -> bool:
+    @staticmethod
+    async def _failing(keepers: list[_Keeper]) -> list[_Keeper]:
+        """Wait for the required ones of a level; give those that are tried again."""
+        failing = []
+        for keeper in keepers:
+            if keeper.lifecycle.optional or keeper.finished.is_set():
+                continue
+            await keeper.tried.wait()
+            if not keeper.settled.is_set():
+                failing.append(keeper)
+                log.error(
+                    "failed to execute commit protocol",
+                    serviceID=keeper.id,
+                    error=keeper.state.details,
+                )
+        return failing
+
+    async def _start_after(self, keeper: _Keeper, needs: list[_Keeper]) -> None:
+        for need in needs:
+            await need.settled.wait()
+        self._begin(keeper)
+
+    def _begin(self, keeper: _Keeper) -> None:
         if not keeper.finished.is_set() or self._nursery is None or self.stopping:
-            return False
+            return
         keeper.on_failed_start = self.on_failed_start
-        keeper.settled = trio.Event()
+        if keeper.settled.is_set():
+            keeper.settled = trio.Event()
+        keeper.tried = trio.Event()
         keeper.finished = trio.Event()
         keeper.stop_asked = trio.Event()
         self._nursery.start_soon(keeper.run, self._roll)
-        return True
 
     async def stop(self, id: str) -> None:  # noqa: A002
         """Stop one service."""
