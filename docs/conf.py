@@ -38,16 +38,21 @@ html_copy_source = False
 def setup(app: Any) -> None:
     """Teach Pygments typed Lua; show what it has no lexer for as text."""
     # only here: Pygments comes with Sphinx
-    from pygments.lexer import inherit  # noqa: PLC0415
+    from pygments.lexer import bygroups, inherit  # noqa: PLC0415
     from pygments.lexers.scripting import LuaLexer  # noqa: PLC0415
     from pygments.lexers.special import TextLexer  # noqa: PLC0415
-    from pygments.token import Name, Operator  # noqa: PLC0415
+    from pygments.token import Name, Operator, Punctuation, Text  # noqa: PLC0415
 
     class TypedLuaLexer(LuaLexer):
         """Lua with annotations of types, as in `string @min_len(3)`."""
 
         tokens = {  # noqa: RUF012 - as Pygments wants it
-            "base": [(r"@\w+", Name.Decorator), (r"[?!|&]", Operator), inherit]
+            "base": [
+                (r"@\w+", Name.Decorator),
+                (r"[?!]", Operator),
+                (r"(\w+)(\s*)(:)(?=\s+[^\w\s])", bygroups(Name, Text, Punctuation)),
+                inherit,
+            ]
         }
 
     app.add_lexer("lua", TypedLuaLexer)

@@ -419,7 +419,7 @@ async def test_an_application_runs_without_what_it_lacks(
                 assert app.status("above") == "unknown"  # apps 3.6
                 taken.close()
                 with trio.fail_after(60):
-                    while app.status("above") != "running":
+                    while app.status("above") != "running":  # noqa: ASYNC110
                         await trio.sleep(1)
                 assert app.status("gw") == "running"
     (told,) = (e for e in logs if e["event"] == "failed to execute commit protocol")

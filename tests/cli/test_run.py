@@ -242,4 +242,4 @@ def test_failed_write_is_told(tmp_path: Path) -> None:
     finally:
         os.close(writing)
     assert done.returncode == 4
-    assert done.stderr == "Internal\twrite stdout: Broken pipe\n"
+    assert done.stderr == "Internal\tBroken pipe\n"  # core E-22

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,12 +167,22 @@ def declares_of(name: str) -> str | None:
             value = _text(node.value, constants)
             if value is not None:
                 constants[node.targets[0].id] = value
+        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "DECLARES":
+            constants["DECLARES"] = _imported(str(node.module))
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and _is_module(call, name):
             for keyword in call.keywords:
                 if keyword.arg == "declares":
                     return _text(keyword.value, constants)
     return None
+
+
+@cache
+def _imported(module: str) -> str:
+    """Return what a file of declarations says; it imports nothing, so it may run."""
+    file = MODULES.parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    text: str = runpy.run_path(str(file))["DECLARES"]
+    return text
 
 
 @cache

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "DECLARES",
     "FileSource",
     "Scanner",
     "Source",
@@ -30,23 +29,6 @@ __all__ = [
 ]
 
 MOST_AT_ONCE = 32 * 1024
-DECLARES = """
-    type StreamScanner = {
-      scan: (self: StreamScanner) -> (boolean, Error?),
-      text: (self: StreamScanner) -> string,
-      err: (self: StreamScanner) -> string?
-    }
-    type Stream = {
-      read: (self: Stream, size: integer?) -> (nil | string, Error?),
-      write: (self: Stream, data: string) -> (integer, Error?),
-      seek: (self: Stream, whence: string?, offset: integer?) -> (integer, Error?),
-      flush: (self: Stream) -> (boolean, Error?),
-      stat: (self: Stream) -> (table?, Error?),
-      close: (self: Stream) -> (boolean?, Error?),
-      scanner: (self: Stream, split: string?) -> (StreamScanner?, Error?)
-    }
-"""
-"""What the checker knows of streams, for the modules that give some."""
 
 
 class Source:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from wippy_trio.modules._stream import DECLARES, Source, Stream
+from wippy_trio.modules._stream import Source, Stream
+from wippy_trio.modules._stream_declarations import DECLARES
 from wippy_trio.sdk import (
     Error,
     InternalError,
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 MODULE = LuaModule(
     "exec",
     classes=("process", "io", "nondeterministic"),
-    declares=f"""{DECLARES}
-    type Process = {{
+    declares=DECLARES
+    + """
+    type Process = {
       start: (self: Process) -> (boolean?, Error?),
       stdout_stream: (self: Process) -> (Stream?, Error?),
       stderr_stream: (self: Process) -> (Stream?, Error?),
@@ -45,11 +47,11 @@ MODULE = LuaModule(
       signal: (self: Process, number: integer) -> (boolean?, Error?),
       wait: (self: Process) -> (integer?, Error?),
       close: (self: Process, force: boolean?) -> boolean
-    }}
-    type Executor = {{
+    }
+    type Executor = {
       exec: (self: Executor, command: string, options: table?) -> (Process?, Error?),
       release: (self: Executor) -> boolean
-    }}
+    }
     get: (id: string) -> (Executor?, Error?)
     """,
 )

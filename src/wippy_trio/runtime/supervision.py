@@ -227,9 +227,9 @@ class ServiceSupervisor:
     async def start(self, wanted: Iterable[str], entries: Mapping[str, Entry]) -> None:
         """Start services with all they need, level by level.
 
-        Returns when all are up or given up. A required one that failed and is tried again
-        is not waited for: what needs it starts in the background when it is up, all
-        else starts at once, so that an application runs without what it lacks
+        Returns when all are up or given up. A required one that failed and is tried
+        again is not waited for: what needs it starts in the background when it is up,
+        all else starts at once, so that an application runs without what it lacks
         (apps 1.12.6, 3.6).
         """
         plan = start_plan(wanted, entries, self._keepers.__contains__)

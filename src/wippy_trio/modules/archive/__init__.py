@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import IO, Any
 
-from wippy_trio.modules._stream import DECLARES, Stream
+from wippy_trio.modules._stream import Stream
+from wippy_trio.modules._stream_declarations import DECLARES
 from wippy_trio.modules.archive.formats import (
     FORMATS,
     HEAD,

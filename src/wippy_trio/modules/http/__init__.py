@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 import trio
 
 from wippy_trio.errors import Error, InternalError, InvalidError
-from wippy_trio.modules._stream import DECLARES, Source, Stream
+from wippy_trio.modules._stream import Source, Stream
+from wippy_trio.modules._stream_declarations import DECLARES
 from wippy_trio.modules.http.constants import CONSTANTS
 from wippy_trio.modules.http.exchange import SSE, Exchange
 from wippy_trio.modules.http.multipart import Form, boundary_of, read_form
