@@ -13,6 +13,7 @@ from wippy_trio.loading import load_project
 from wippy_trio.runtime.boot import RunningRuntime
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -78,8 +79,15 @@ def open_broker() -> Iterator[Broker]:
 class Proxy:
     """A TCP relay to a server, that a test cuts and mends; it keeps its port."""
 
-    def __init__(self, host: str = HOST, port: int = PORT) -> None:
+    def __init__(
+        self,
+        host: str = HOST,
+        port: int = PORT,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._target = (host, port)
+        self._tls = tls
         self.port = 0
         self.connections = 0
         self._cut = trio.CancelScope()
@@ -118,20 +126,25 @@ class Proxy:
     async def _relay(self, client: trio.SocketStream) -> None:
         self.connections += 1
         try:
+            stream: trio.abc.Stream = client
+            if self._tls is not None:
+                stream = trio.SSLStream(
+                    client, self._tls, server_side=True, https_compatible=True
+                )
             async with (
-                client,
+                stream,
                 await trio.open_tcp_stream(*self._target) as server,
                 trio.open_nursery() as nursery,
             ):
-                nursery.start_soon(self._copy, client, server, nursery)
-                nursery.start_soon(self._copy, server, client, nursery)
+                nursery.start_soon(self._copy, stream, server, nursery)
+                nursery.start_soon(self._copy, server, stream, nursery)
         finally:
             self.connections -= 1
 
     async def _copy(
         self,
-        source: trio.SocketStream,
-        target: trio.SocketStream,
+        source: trio.abc.Stream,
+        target: trio.abc.Stream,
         nursery: trio.Nursery,
     ) -> None:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -493,6 +494,70 @@ async def test_wrong_fields_are_refused(
         error = error.exceptions[0]
     assert isinstance(error, InvalidError)
     assert message in str(error)
+
+
+async def test_tls(broker: Broker, tmp_path: Path) -> None:
+    """A broker behind TLS is trusted by its CA and its name, or not at all."""
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("broker.test").configure_cert(context)
+    pem = authority.cert_pem.bytes().decode()
+    async with trio.open_nursery() as nursery:
+        proxy = Proxy(tls=context)
+        await nursery.start(proxy.run)
+        for number, (fields, works) in enumerate(
+            (
+                ({"ca": pem, "server_name": "broker.test"}, True),
+                ({"insecure_skip_verify": True}, True),
+                ({"ca": pem, "server_name": "other.test"}, False),
+                ({"server_name": "broker.test"}, False),
+            )
+        ):
+            text = entries(
+                broker,
+                port=proxy.port,
+                driver=f"tls: {json.dumps({'enabled': True, **fields})}",
+                consume=False,
+                startup="optional",
+            )
+            runtime = load(tmp_path, text)
+            async with running(runtime):
+                driver = runtime.resources.get("app:driver")
+
+                def state(runtime: RunningRuntime = runtime) -> Any:
+                    return runtime.supervisor.states()["app:driver"]
+
+                if works:
+                    await eventually(lambda d=driver: d._link is not None)
+                    await runtime.call("app:publish", {"n": number})
+                else:
+                    await eventually(lambda: "certificate verify" in state().details)
+        nursery.cancel_scope.cancel()
+    assert broker.count("jobs") == 2
+
+
+async def test_a_broker_that_says_nothing(broker: Broker, tmp_path: Path) -> None:
+    """A start that is given up leaves no thread and no connection."""
+    async with trio.open_nursery() as nursery:
+        proxy = Proxy()
+        proxy.freeze()
+        await nursery.start(proxy.run)
+        text = entries(broker, port=proxy.port, consume=False, startup="optional")
+        text = text.replace(
+            "auto_start: true", "auto_start: true\n      start_timeout: 50ms"
+        )
+        text = text.replace("max_attempts: 40", "max_attempts: 1")
+        runtime = load(tmp_path, text)
+        async with running(runtime):
+            await eventually(
+                lambda: (
+                    "took longer" in runtime.supervisor.states()["app:driver"].details
+                )
+            )
+            await eventually(lambda: amqp_threads() == 0)
+        await eventually(lambda: proxy.connections == 0)
+        nursery.cancel_scope.cancel()
 
 
 # -- kills and losses ------------------------------------------------------------------

@@ -278,18 +278,19 @@ class Link:
                 custom_ioloop=self._loop,
             )
             self._loop.start()
+        except Exception as error:
+            self.reason = f"{type(error).__name__}: {error}"
+            raise
         finally:
             with self._lock:
                 self._closed = True
                 left, self._replies = self._replies, set()
-            error = outcome.Error(self._unavailable())
+            gone = outcome.Error(self._unavailable())
             for reply in left:
-                self.tell(reply.set, error)
+                self.tell(reply.set, gone)
             self._loop.close()
 
-    def _ended(self, result: outcome.Outcome[None]) -> None:
-        if isinstance(result, outcome.Error):
-            self.reason = f"{type(result.error).__name__}: {result.error}"
+    def _ended(self, _result: outcome.Outcome[None]) -> None:
         self.tell(self.gone.set)
 
     def _opened(self, connection: Any) -> None:

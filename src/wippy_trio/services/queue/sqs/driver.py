@@ -288,8 +288,7 @@ class SqsDriver:
                     await deliver.send(delivery)
                     del left[0]
                     if auto_ack:
-                        delivery.settled = True
-                        await delivery.accept()
+                        await self._take_away(queue, delivery)
                 else:
                     del left[0]
         except trio.BrokenResourceError:
@@ -302,6 +301,15 @@ class SqsDriver:
                     contextlib.suppress(Error),
                 ):
                     await self._client.run(_give_back, url, left)
+
+    @staticmethod
+    async def _take_away(queue: Queue, delivery: Delivery) -> None:
+        """Delete a message that nobody settles; if that fails it comes again."""
+        delivery.settled = True
+        try:
+            await delivery.accept()
+        except Error as error:
+            log.error("sqs.delete_failed", queue=queue.id, error=error.message)  # noqa: TRY400
 
     def _read(self, queue: Queue, url: str, row: Mapping[str, Any]) -> Delivery | None:
         """Read a message; one that cannot be read stays until it expires."""
