@@ -91,7 +91,7 @@ class Proxy:
         self.port = 0
         self.connections = 0
         self._cut = trio.CancelScope()
-        self._frozen: trio.Event | None = None
+        self._frozen = False
         self._gone = trio.Event()
 
     async def run(
@@ -121,7 +121,7 @@ class Proxy:
 
     def freeze(self) -> None:
         """Let nothing through, and break nothing."""
-        self._frozen = trio.Event()
+        self._frozen = True
 
     async def _relay(self, client: trio.SocketStream) -> None:
         self.connections += 1
@@ -149,8 +149,8 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for data in source:
-                if self._frozen is not None:
-                    await self._frozen.wait()
+                if self._frozen:
+                    continue
                 await target.send_all(data)
         nursery.cancel_scope.cancel()
 
