@@ -108,7 +108,11 @@ local function main(texts)
       results[i] = { "error", tostring(err) }
     else
       local back, problem = json.encode(value)
-      results[i] = { back or "error", problem and tostring(problem) or "" }
+      local many = {} -- a list of that length goes the way of much
+      for k = 1, value ~= nil and 9 or 0 do many[k] = value end
+      local text, fault = json.encode(many)
+      results[i] = { back or "error", problem and tostring(problem) or "",
+        text or "error", fault and tostring(fault) or "" }
     end
   end
   return results
@@ -123,8 +127,14 @@ def expected(text: bytes) -> list[str]:
         value = codec.decode(text)
     except Error as error:
         return ["error", str(error)]
+    value = as_lua(value)
+    return [*written(value), *written([value] * 9 if value is not None else [])]
+
+
+def written(value: Any) -> list[str]:
+    """Write a value by the slow way."""
     try:
-        return [codec.encode(as_lua(value)), ""]
+        return [codec.encode(value), ""]
     except Error as error:
         return ["error", str(error)]
 
@@ -180,5 +190,55 @@ def test_edges_of_the_quick_ways(tmp_path: Path) -> None:
     results = run_function(tmp_path, SOURCE, cases, modules="json")
     for text, got in zip(cases, results, strict=True):
         assert got == expected(text), text
+    assert len(results[0]) == 2
     assert results[0][0] == "error"
     assert results[6][0] == results[7][0] == "{}"
+
+
+WRITTEN = """
+local json = require("json")
+local function main()
+  local letters, numbers, long = {}, {}, {}
+  for i = 0, 127 do letters[#letters + 1] = string.char(i) end
+  for _, i in ipairs({ 128, 255, 0x7ff, 0x2027, 0x2028, 0x2029, 0x202a, 0xfffd }) do
+    letters[#letters + 1] = json.decode(string.format('"\\\\u%04x"', i))
+  end
+  for e = -30, 30 do
+    for _, m in ipairs({ 1, 1.5, 9.999999999999999, 1 / 3 }) do
+      numbers[#numbers + 1] = m * 10.0 ^ e
+      numbers[#numbers + 1] = -m * 10.0 ^ e
+    end
+  end
+  for _, v in ipairs({ math.maxinteger, math.mininteger, 127, 128, -32, -33, 65536,
+      0.0, -0.0, 1 / 0, -1 / 0, 0 / 0, 2.0 ^ 53, 2.0 ^ 63 }) do
+    numbers[#numbers + 1] = v
+  end
+  for _, size in ipairs({ 0, 1, 31, 32, 255, 256, 65535, 65536 }) do
+    long[#long + 1] = { [("k"):rep(size)] = ("v"):rep(size), [1] = nil }
+  end
+  long[#long + 1] = { a = {}, b = json.decode("{}"), c = print, d = errors.new("e") }
+  local map = {}
+  for i = 1, 70000 do map[i] = i end
+  local results = {}
+  local odd = { "\\xff", 2, 3, 4, 5, 6, 7, 8, 9 }
+  for i, list in ipairs({ letters, numbers, long, map, odd }) do
+    local one = {} -- each by itself: as text
+    for k = 1, #list do one[k] = json.encode({ list[k] }):sub(2, -2) end
+    results[i] = json.encode(list) == "[" .. table.concat(one, ",") .. "]"
+  end
+  for _, number in ipairs(numbers) do -- one odd number makes the list go the slow way
+    local nine = json.encode({ number, 1, 2, 3, 4, 5, 6, 7, 8 })
+    if nine:match("^%[(.-),") ~= json.encode({ number }):sub(2, -2) then
+      results[#results + 1] = number
+    end
+  end
+  return results
+end
+return { main = main }
+"""
+
+
+def test_much_is_written_as_little_is(tmp_path: Path) -> None:
+    """Every letter, every size of number and text: the same by both quick ways."""
+    results = run_function(tmp_path, WRITTEN, modules="json")
+    assert results == [True] * 5

@@ -13,7 +13,7 @@ from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.expr import plain_float_text
 from wippy_trio.lua import TypeValue
 
-__all__ = ["decode", "encode", "read_whole", "transcode"]
+__all__ = ["decode", "encode", "read_whole", "text_of", "transcode"]
 
 MOST_LEVELS = 128
 MOST_COPIES = 100_000
@@ -223,6 +223,7 @@ def decode(data: bytes) -> Any:
 
 
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
+_BLANKS = (b" :", b"\n:", b"\r:", b"\t:")
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -237,15 +238,45 @@ def transcode(data: bytes) -> bytes | None:
     Returns:
       ``None`` for a text that has to go the slow way: every wrong one among them.
     """
-    if b'\\\\":' in data or _SPACED.search(data) or _HALVES.search(data):
+    escapes = b"\\" in data
+    if escapes and (b'\\\\":' in data or _HALVES.search(data)):
+        return None
+    # The regular expression looks at each quote; these look for two bytes each.
+    if any(pair in data for pair in _BLANKS) and _SPACED.search(data):
         return None
     try:
         value = msgspec.json.decode(data)
         wire = msgspec.msgpack.encode(value)
     except (ValueError, RecursionError, OverflowError):
         return None
-    members = data.count(b'":') - data.count(b'\\":')
+    members = data.count(b'":')
+    if escapes:
+        members -= data.count(b'\\":')
     return b"%d %b" % (members, wire)
+
+
+_WRITER = msgspec.json.Encoder(order="deterministic")
+_RISKY = (
+    *((sign.encode(), b"\\u%04x" % ord(sign)) for sign in "<>&"),
+    *((sign.encode(), b"\\u%04x" % ord(sign)) for sign in "\u2028\u2029"),
+)
+
+
+def text_of(wire: bytes) -> bytes | None:
+    """Turn MessagePack into a text; the names of each object are sorted.
+
+    Returns:
+      ``None`` for a value that has to go the slow way: one with a string that is not
+      UTF-8.
+    """
+    try:
+        text = _WRITER.encode(msgspec.msgpack.decode(wire))
+    except (ValueError, RecursionError):
+        return None
+    for sign, escaped in _RISKY:
+        if sign in text:
+            text = text.replace(sign, escaped)
+    return text
 
 
 def _check_text(value: Any) -> None:

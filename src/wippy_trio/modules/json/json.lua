@@ -1,7 +1,9 @@
 -- The quick ways of `json`, for what nearly all values and texts are; all else, and every error, is
 -- Python's (codec.py), which both ways agree with.
 --
--- Writing walks the table here: plain tables of named fields or lists, nested as far as allowed.
+-- Writing walks the table here: plain tables of named fields or lists, nested as far as allowed. A
+-- small one becomes text at once. A larger one becomes MessagePack, whose strings need neither quotes
+-- nor a look at each letter, and Python's fast writer makes text of that.
 -- Reading has Python's fast parser write MessagePack, which is read here. That parser keeps the last
 -- of two equal keys, which is an error for us: so Python says how many members the text has, and the
 -- reader counts those it gets.
@@ -11,13 +13,14 @@ local raw = P.raw
 local rawtype, rawnext, rawmt, rawlen, math_type =
   raw.type, raw.next, raw.getrawmetatable, raw.rawlen, raw.math.type
 local concat, sort, table_unpack = raw.table.concat, raw.table.sort, raw.table.unpack
-local byte, find, format, gsub, sub, unpack =
-  raw.string.byte, raw.string.find, raw.string.format, raw.string.gsub, raw.string.sub,
-  raw.string.unpack
+local byte, char, find, format, gsub, pack, sub, unpack =
+  raw.string.byte, raw.string.char, raw.string.find, raw.string.format, raw.string.gsub,
+  raw.string.pack, raw.string.sub, raw.string.unpack
 local tonumber, tointeger, utf8_len = raw.tonumber, raw.math.tointeger, raw.utf8.len
 local brands, objects = P.brands, P.objects
 
-local MOST_TABLES, MOST_PIECES, MOST_LEVELS = 10000, 100000, 129
+local MOST_TABLES, MOST_LEVELS = 10000, 129
+local SMALL, SHORT = 60, 8 -- pieces of a text, items of a list
 local LARGE = 256 * 1024
 
 -- Writing -----------------------------------------------------------------------------------------
@@ -85,9 +88,9 @@ local function number_text(v)
   end
 end
 
--- The pieces of the text being written, and how many tables are in it. Nothing here can set the
--- task aside, so one of each serves all.
-local out, tables
+-- The pieces of what is being written, how many tables are in it, and whether it is too long for a
+-- text. Nothing here can set the task aside, so one of each serves all.
+local out, tables, large
 
 local write
 
@@ -178,8 +181,10 @@ function write(v, n, level)
     return n + 1
   elseif kind == "table" then
     local mt = rawmt(v)
-    tables = tables + 1
-    if level > MOST_LEVELS or tables > MOST_TABLES or n > MOST_PIECES or mt and brands[mt] then
+    if n > SMALL then
+      large = true
+      return nil
+    elseif mt and brands[mt] then
       return nil
     elseif rawnext(v) == nil then
       out[n + 1] = objects[v] and "{}" or "[]"
@@ -213,21 +218,159 @@ local function encode_there(v)
   raw.error(text, 0)
 end
 
+-- Writing much ------------------------------------------------------------------------------------
+
+local TEXT_HEADS, MAP_HEADS, LIST_HEADS = {}, {}, {}
+for i = 0, 255 do
+  TEXT_HEADS[i] = i < 32 and char(0xa0 + i) or char(0xd9, i)
+end
+for i = 0, 15 do
+  MAP_HEADS[i], LIST_HEADS[i] = char(0x80 + i), char(0x90 + i)
+end
+
+-- Names and whole numbers met before, as MessagePack.
+local WIRE_NAMES, wire_names_left = {}, 4000
+local WIRE_NUMBERS, wire_numbers_left = {}, 4000
+
+local function wire_name(k)
+  local size = #k
+  local wire = (TEXT_HEADS[size] or pack(">BI4", 0xdb, size)) .. k
+  if size <= 40 then
+    if wire_names_left == 0 then
+      WIRE_NAMES, wire_names_left = {}, 4000
+    end
+    wire_names_left = wire_names_left - 1
+    WIRE_NAMES[k] = wire
+  end
+  return wire
+end
+
+local function wire_integer(v)
+  local wire = pack(">Bi8", 0xd3, v)
+  if wire_numbers_left > 0 then
+    wire_numbers_left = wire_numbers_left - 1
+    WIRE_NUMBERS[v] = wire
+  end
+  return wire
+end
+
+-- A float that is not whole; nil for those that are written with an exponent.
+local function wire_float(v)
+  if v ~= v or v - v ~= 0 then
+    return "\xc0"
+  end
+  local whole = tointeger(v)
+  if whole then
+    return WIRE_NUMBERS[whole] or wire_integer(whole)
+  end
+  local size = v < 0 and -v or v
+  return size >= 1e-4 and size < 1e15 and pack(">Bd", 0xcb, v) or nil
+end
+
+local wire_table
+
+-- Write a value behind the n-th piece: the new n, or nil if it is not one for the quick way.
+local function wire_value(v, n, level)
+  local kind = rawtype(v)
+  if kind == "string" then
+    local size = #v
+    out[n + 1], out[n + 2] = TEXT_HEADS[size] or pack(">BI4", 0xdb, size), v
+    return n + 2
+  elseif kind == "table" then
+    return wire_table(v, n, level)
+  elseif kind == "number" then
+    local wire
+    if math_type(v) == "integer" then
+      wire = WIRE_NUMBERS[v] or wire_integer(v)
+    else
+      wire = wire_float(v)
+      if not wire then
+        return nil
+      end
+    end
+    out[n + 1] = wire
+  elseif kind == "boolean" then
+    out[n + 1] = v and "\xc3" or "\xc2"
+  else
+    out[n + 1] = "\xc0"
+  end
+  return n + 1
+end
+
+function wire_table(t, n, level)
+  local mt = rawmt(t)
+  tables = tables + 1
+  if level > MOST_LEVELS or tables > MOST_TABLES or mt and brands[mt] then
+    return nil
+  end
+  local first = n + 1
+  local count = rawlen(t)
+  n = first
+  if count > 0 then
+    if not is_list(t, count) then
+      return nil
+    end
+    for i = 1, count do
+      n = wire_value(t[i], n, level + 1)
+      if not n then
+        return nil
+      end
+    end
+    out[first] = LIST_HEADS[count] or pack(">BI4", 0xdd, count)
+    return n
+  end
+  for k, v in rawnext, t do
+    if rawtype(k) ~= "string" then
+      return nil
+    end
+    count = count + 1
+    out[n + 1] = WIRE_NAMES[k] or wire_name(k)
+    if rawtype(v) == "string" then
+      local size = #v
+      out[n + 2], out[n + 3] = TEXT_HEADS[size] or pack(">BI4", 0xdb, size), v
+      n = n + 3
+    else
+      n = wire_value(v, n + 1, level + 1)
+      if not n then
+        return nil
+      end
+    end
+  end
+  if count == 0 and not objects[t] then
+    out[first] = LIST_HEADS[0]
+  else
+    out[first] = MAP_HEADS[count] or pack(">BI4", 0xdf, count)
+  end
+  return n
+end
+
 local function encode(v)
   if rawtype(v) ~= "table" then
     return F.encode(v)
   end
-  out, tables = {}, 0
-  local n = write(v, 0, 1)
+  out, large = {}, rawlen(v) > SHORT
+  local n = not large and write(v, 0, 1) or nil
+  if large then
+    tables, out = 0, {}
+    n = wire_table(v, 0, 1)
+  end
   local pieces = out
   out = nil
   if not n then
-    return encode_there(v)
+    return F.encode(v)
   end
   if n > 200 then
     P.charge(n)
   end
-  return concat(pieces, "", 1, n), nil
+  local text = concat(pieces, "", 1, n)
+  if not large then
+    return text, nil
+  end
+  text = F._text_of(text)
+  if not text then
+    return F.encode(v)
+  end
+  return text, nil
 end
 
 -- Reading -----------------------------------------------------------------------------------------
