@@ -313,6 +313,9 @@ def _merge(records: list[Record]) -> Type:
     return record(fields)
 
 
+_TABLES = (Array, List, Map, Record, Table)
+
+
 def widen(type_: Type) -> Type:
     """Return the base types of literals: what a variable may hold later."""
     kind = type_.__class__
@@ -321,7 +324,10 @@ def widen(type_: Type) -> Type:
     if kind is Union and any(m.__class__ is Literal for m in type_.members):  # type: ignore[attr-defined]
         return union(widen(member) for member in type_.members)  # type: ignore[attr-defined]
     if kind is List:
-        return array(union(widen(each) for each in type_.elements))  # type: ignore[attr-defined]
+        elements = [widen(each) for each in type_.elements]  # type: ignore[attr-defined]
+        if len({isinstance(expand(each), _TABLES) for each in elements}) > 1:
+            return array(DYNAMIC)  # each place means something of its own
+        return array(union(elements))
     return type_
 
 
