@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wippy_trio.cli.main import main
+from wippy_trio.loading import checking
 from wippy_trio.loading.checking import declares_of, module_names
+from wippy_trio.loading.plugins import Plugin
 from wippy_trio.runtime.catalogue import load_module
 
 if TYPE_CHECKING:
@@ -109,6 +111,23 @@ def test_a_broken_library_leaves_its_importer_dynamic(
 def test_signatures_are_those_of_the_module(name: str) -> None:
     """Text read from the file and text of the imported module are one."""
     assert declares_of(name) == load_module(name).declares
+
+
+def test_code_of_other_packages_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signatures that stand in another file of a package are not known."""
+    file = tmp_path / "theirs.py"
+    file.write_text(
+        "from their_declarations import DECLARES\n"
+        'MODULE = LuaModule("theirs", declares=DECLARES)\n'
+    )
+    plugin = Plugin("theirs", "theirs", "MODULE", "theirs 1.0")
+    monkeypatch.setattr(Plugin, "file", lambda self: file)
+    monkeypatch.setattr(checking, "plugins", lambda group: {"theirs": plugin})
+    assert declares_of("theirs") is None
+    file.write_text('MODULE = LuaModule("theirs", declares="x: integer")\n')
+    assert declares_of("theirs") == "x: integer"
 
 
 def test_an_unknown_module_has_no_signatures() -> None:

@@ -167,9 +167,12 @@ def declares_of(name: str) -> str | None:
             value = _text(node.value, constants)
             if value is not None:
                 constants[node.targets[0].id] = value
-        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "DECLARES":
-            if str(node.module).startswith("wippy_trio."):  # nobody else's code runs
-                constants["DECLARES"] = _imported(str(node.module))
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.names[0].name == "DECLARES"
+            and str(node.module).startswith("wippy_trio.")  # nobody else's code is run
+        ):
+            constants["DECLARES"] = _imported(str(node.module))
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and _is_module(call, name):
             for keyword in call.keywords:
