@@ -7,23 +7,18 @@ from typing import IO, Any
 
 from wippy_trio.modules._stream import Stream
 from wippy_trio.modules._stream_declarations import DECLARES
+from wippy_trio.modules.archive.files import make_folders, spooled
 from wippy_trio.modules.archive.formats import (
     FORMATS,
     HEAD,
     Limits,
     detect,
 )
-from wippy_trio.modules.archive.handles import (
-    Collector,
-    Reader,
-    Target,
-    Walker,
-    Writer,
-    make_folders,
-    spooled,
-)
+from wippy_trio.modules.archive.reader import Reader
 from wippy_trio.modules.archive.reading import Account, TarArchive, ZipArchive
+from wippy_trio.modules.archive.walker import Walker
 from wippy_trio.modules.archive.walking import ZSTD, open_walk
+from wippy_trio.modules.archive.writer import Collector, Target, Writer
 from wippy_trio.modules.archive.writing import open_packer
 from wippy_trio.modules.fs import FS
 from wippy_trio.modules.fs.files import File
@@ -32,6 +27,7 @@ from wippy_trio.sdk import (
     LuaModule,
     UnavailableError,
     check_permission,
+    during,
     run_in_thread,
 )
 
@@ -202,7 +198,8 @@ async def open_(source: Any, path: Any = None, options: Any = None) -> Reader:
         raise InvalidError(_NO_SOURCE, retryable=False)
     limits = Limits.read(given)
     try:
-        archive = await run_in_thread(_read_index, file, given, name, limits)
+        with during("open archive"):
+            archive = await run_in_thread(_read_index, file, given, name, limits)
     except BaseException:
         if own:
             file.close()
