@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wippy_trio.lang.syntax import Node
+from wippy_trio.lang.expressions import Node
 
 if TYPE_CHECKING:
-    from wippy_trio.lang.syntax import Expression
+    from wippy_trio.lang.expressions import Expression
 
 __all__ = [
     "ArrayType",
