@@ -1,4 +1,4 @@
-"""The tree of a source: its nodes, what names stand for, expressions; see ``syntax``."""
+"""The tree of a source: nodes, what names stand for, expressions; see ``syntax``."""
 
 from __future__ import annotations
 
