@@ -786,6 +786,8 @@ def _policies(kind: str, number: int, row: Row) -> str:
         else f'resource == "{row.resource}"'
     )
     wanted = f"({resource} and {row.facts})"
+    if row.action.startswith("process."):  # core PERM-0: who asks
+        wanted = f'({resource} and meta.pid startsWith "{{")'
     condition = wanted if kind == "deny" else f"not {wanted}"
     expression = f'action == "{row.action}" and {condition}'
     return (
