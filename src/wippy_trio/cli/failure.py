@@ -12,13 +12,25 @@ if TYPE_CHECKING:
     from wippy_trio.loading import Project
     from wippy_trio.registry import Finding
 
-__all__ = ["SKIPPED", "Problem", "hints", "problems", "report", "warn", "warn_left_out"]
+__all__ = [
+    "MISSPELLED",
+    "SKIPPED",
+    "Problem",
+    "hints",
+    "problems",
+    "report",
+    "slips",
+    "warn",
+    "warn_left_out",
+]
 
 Problem = tuple[Literal["warning", "error"], str, str, str]
 """Its level, what it is about (an entry, or a path), its code and its text."""
 
 SKIPPED = "P0001"
+MISSPELLED = "R0005"
 _MISSING_MODULE = re.compile(r"module '([\w.]+)'(?: not found|, found none)")
+_UNDEFINED = re.compile(r"attempt to \w+ a nil value \(global '(\w+)'\)")
 _ID = re.compile(r"[\w.-]+:[\w./-]*\w")
 
 
@@ -56,10 +68,17 @@ def report(error: BaseException, project: Project | None = None) -> None:
 def hints(text: str) -> list[str]:
     """Say what to do about an error, where it is nearly always the same."""
     found = _MISSING_MODULE.search(text)
-    if found is None:
+    undefined = _UNDEFINED.search(text)
+    if found is None and undefined is None:
         return []
     from wippy_trio.registry import MODULES  # noqa: PLC0415 - start-up cost
 
+    if found is None:
+        assert undefined is not None
+        name = undefined[1]
+        if name not in MODULES:
+            return []
+        return [f"if it is the module, the entry has to declare it: modules: [{name}]"]
     name = found[1]
     if name in MODULES:
         return [f"the entry has to declare it: modules: [{name}]"]
@@ -67,6 +86,15 @@ def hints(text: str) -> list[str]:
 
     close = get_close_matches(name, sorted(MODULES), 1)
     return [f"did you mean {close[0]}?"] if close else []
+
+
+def slips(project: Project, id_: str) -> list[str]:
+    """List what looks misspelled in the definition of an entry."""
+    return [
+        text
+        for _, owner, code, text in problems(project.findings)
+        if owner == id_ and code == MISSPELLED
+    ]
 
 
 def _cause(id_: str, text: str) -> str:
@@ -120,6 +148,14 @@ def problems(findings: Sequence[Finding]) -> Iterator[Problem]:
             hint = f"; did you mean {' or '.join(others)}?" if others else ""
             text = f"{facts['field']}: wanted the entry {facts['wanted']}, found none"
             yield level, owner, "R0002", f"{about}{text}{hint}"
+        elif finding.message == "unknown field":
+            text = f"{facts['field']}: no field of {facts['kind']}"
+            yield (
+                level,
+                owner,
+                MISSPELLED,
+                f"{about}{text}; did you mean {facts['use_instead']}?",
+            )
         elif finding.message.startswith("duplicate entries"):
             for id_, places in facts["entries"].items():
                 text = f"entry {id_}: defined more than once, the last one counts"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from wippy_trio.cli.failure import hints, report, warn
+from wippy_trio.cli.failure import hints, report, slips, warn
 from wippy_trio.errors import Error, InvalidError, NotFoundError
 from wippy_trio.kernel import wait_end
 from wippy_trio.runtime.boot import RunningRuntime, running
@@ -17,6 +17,8 @@ from wippy_trio.runtime.terminal import Terminal
 from wippy_trio.sdk import read_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wippy_trio.kernel import Exit
     from wippy_trio.loading import Project
     from wippy_trio.registry import Entry
@@ -140,21 +142,26 @@ async def _run_program(runtime: RunningRuntime, target: str, wanted: Launch) -> 
         await runtime.exit_asked.wait()
         inner.cancel_scope.cancel()
     if ended and runtime.exit_code is None:
-        runtime.exit_code = exit_code(ended[0])
+        runtime.exit_code = exit_code(ended[0], slips(wanted.project, target))
 
 
 def _found(entry: Entry | None) -> str:
     return "found none" if entry is None else f"got {entry.kind}"
 
 
-def exit_code(ended: Exit) -> int:
-    """Turn how the program ended into an exit code (apps 5.3.8)."""
+def exit_code(ended: Exit, more: Sequence[str] = ()) -> int:
+    """Turn how the program ended into an exit code (apps 5.3.8).
+
+    Args:
+      ended: How it ended.
+      more: Lines to write below an error.
+    """
     if ended.error is not None:
         text = ended.error.message
         head, colon, rest = text.partition(": ")
         if colon and rest.startswith(head + ": "):
             text = rest
-        sys.stderr.write("\n  ".join((f"Error: {text}", *hints(text))) + "\n")
+        sys.stderr.write("\n  ".join((f"Error: {text}", *hints(text), *more)) + "\n")
         return 1
     value = ended.value
     if value is False:

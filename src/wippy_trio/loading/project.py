@@ -18,6 +18,7 @@ from wippy_trio.loading.check import (
 )
 from wippy_trio.loading.coerce import parse_override_flag
 from wippy_trio.loading.config import Config, load_config
+from wippy_trio.loading.known_fields import check_fields
 from wippy_trio.loading.lockfile import LOCK_NAME, Lock, read_lock
 from wippy_trio.loading.mounting import bundled_roots, owned, roots_of
 from wippy_trio.loading.scanning import Failure, scan, skipped_folders
@@ -124,6 +125,7 @@ def load_project(
     findings.extend(check_kinds(entries, origins))
     findings.extend(check_dependencies(entries, origins, modules))
     findings.extend(check_references(entries, origins))
+    findings.extend(check_fields(entries, origins))
     return Project(
         folder,
         config,

@@ -18,6 +18,7 @@ local resume, yield, status, traceback =
 local push, wake, new_task, new_main, other_tasks =
   P.push, P.wake, P.new_task, P.new_main, P.other_tasks
 local host = P.host
+local sort, concat = raw.table.sort, raw.table.concat
 
 -- Outbound entries: five values each ---------------------------------------------------------
 
@@ -126,6 +127,29 @@ local function fetch_unit(key)
   return unit
 end
 
+-- What a chunk returned in place of a method, for whoever misspelled it.
+local function returned(value)
+  if rawtype(value) ~= "table" then
+    return ": its code returns " .. (value == nil and "nothing" or "a " .. rawtype(value))
+  end
+  local names, looked = {}, 0
+  for name, f in rawnext, value do
+    looked = looked + 1
+    if looked > 100 then
+      break -- a large table is no list of methods
+    end
+    if rawtype(name) == "string" and rawtype(f) == "function" then
+      names[#names + 1] = name
+    end
+  end
+  if #names == 0 then
+    return ": it has no functions"
+  end
+  sort(names)
+  local more = #names > 8 and ", ..." or ""
+  return ": it has " .. concat(names, ", ", 1, #names > 8 and 8 or #names) .. more
+end
+
 function P.forget_unit(key)
   units[key] = nil
 end
@@ -176,8 +200,8 @@ local function load_unit(unit, state)
   if rawtype(f) == "function" then
     return unit.evaluated and P.bounded(P.current.proc, f) or f
   end
-  native_error(P.error_new('method "' .. method .. '" not found in module ' .. unit.id,
-    P.errors.NOT_FOUND, false), 0)
+  native_error(P.error_new('method "' .. method .. '" not found in module ' .. unit.id
+    .. returned(value), P.errors.NOT_FOUND, false), 0)
 end
 
 -- `require(name)`: a declared module, an import, an always present library (MOD-1 to MOD-4).
