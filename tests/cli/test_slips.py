@@ -32,8 +32,8 @@ def slips(folder: Path, entry: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("entry", "pair"),
     [
-        ("{name: a, kind: process.lua, sorce: x}", ("sorce", "source")),
-        ("{name: a, kind: function.lua, source: x, metod: m}", ("metod", "method")),
+        ("{name: a, kind: process.lua, sourcce: x}", ("sourcce", "source")),
+        ("{name: a, kind: function.lua, source: x, methodd: m}", ("methodd", "method")),
         ("{name: a, kind: library.lua, source: x, import: {}}", ("import", "imports")),
         (
             "{name: a, kind: process.lua, source: x, module: [io]}",
@@ -48,10 +48,10 @@ def slips(folder: Path, entry: str) -> list[tuple[str, str]]:
             ("lifecycle.restart.max_attempt", "lifecycle.restart.max_attempts"),
         ),
         (
-            "{name: a, kind: http.endpoint, meta: {roter: r}, method: GET, path: /}",
-            ("meta.roter", "meta.router"),
+            "{name: a, kind: http.endpoint, meta: {routerr: r}, method: GET, path: /}",
+            ("meta.routerr", "meta.router"),
         ),
-        ("{name: a, kind: fs.directory, dirctory: x}", ("dirctory", "directory")),
+        ("{name: a, kind: fs.directory, directoryy: x}", ("directoryy", "directory")),
     ],
 )
 def test_a_misspelled_field_is_told(
@@ -72,7 +72,7 @@ def test_a_misspelled_field_is_told(
         "{name: a, kind: http.endpoint, method: GET, path: /, post_middleware: [x]}",
         # The field is there, so the other is something else.
         "{name: a, kind: process.lua, source: x, modules: [], module: mine}",
-        "{name: a, kind: registry.entry, sorce: x, metod: y}",
+        "{name: a, kind: registry.entry, sourcce: x, methodd: y}",
         "{name: a, kind: process.lua, source: x, description: long, tags: [a]}",
     ],
 )
@@ -95,7 +95,7 @@ def test_lint_and_a_failing_run_show_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("returned", "said"),
     [
-        ("return { mian = main, other = main, x = 1 }", ": it has mian, other"),
+        ("return { mainn = main, other = main, x = 1 }", ": it has mainn, other"),
         ("return {}", ": it has no functions"),
         ("return 1", ": its code returns a number"),
         ("", ": its code returns nothing"),
