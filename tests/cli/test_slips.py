@@ -33,7 +33,7 @@ def slips(folder: Path, entry: str) -> list[tuple[str, str]]:
     ("entry", "pair"),
     [
         ("{name: a, kind: process.lua, sourcce: x}", ("sourcce", "source")),
-        ("{name: a, kind: function.lua, source: x, methodd: m}", ("methodd", "method")),
+        ("{name: a, kind: function.lua, source: x, methodx: m}", ("methodx", "method")),
         ("{name: a, kind: library.lua, source: x, import: {}}", ("import", "imports")),
         (
             "{name: a, kind: process.lua, source: x, module: [io]}",
@@ -72,7 +72,7 @@ def test_a_misspelled_field_is_told(
         "{name: a, kind: http.endpoint, method: GET, path: /, post_middleware: [x]}",
         # The field is there, so the other is something else.
         "{name: a, kind: process.lua, source: x, modules: [], module: mine}",
-        "{name: a, kind: registry.entry, sourcce: x, methodd: y}",
+        "{name: a, kind: registry.entry, sourcce: x, methodx: y}",
         "{name: a, kind: process.lua, source: x, description: long, tags: [a]}",
     ],
 )
