@@ -26,6 +26,7 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # an attribute is described once, not by its field as well
 
 html_theme = "furo"
 html_title = f"wippy-trio {release}"

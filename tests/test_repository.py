@@ -118,6 +118,17 @@ def test_a_public_door_opens_every_name_it_lists(door: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("door", [name for name in DOORS if name != "wippy_trio"])
+def test_a_public_door_has_its_page(door: str) -> None:
+    """Its names are described by the docstrings of what it gives."""
+    module = importlib.import_module(door)
+    names = getattr(module, "__all__", ())
+    if names:
+        page = ROOT / f"docs/reference/python/{door.rpartition('.')[2]}.md"
+        assert f".. automodule:: {door}\n   :members:\n" in page.read_text("utf-8")
+    assert set(names) <= set(dir(module))
+
+
 # --- one module: one file, one test, one page -----------------------------------------
 
 
