@@ -49,7 +49,9 @@ MODULE = LuaModule(
 MODULE.constant("type", TYPES)
 MODULE.constant("isolation", ISOLATION)
 MODULE.constant("_isolations", dict.fromkeys(ISOLATION.values(), True))
-MODULE.constant("_builder", (resources.files(__name__) / "builder.lua").read_bytes())
+for _part in ("builder", "statements"):
+    _text = (resources.files(__name__) / f"{_part}.lua").read_bytes()
+    MODULE.constant(f"_{_part}", _text)
 for _class in (DB, Transaction, Statement):
     MODULE.handle(_class)
 

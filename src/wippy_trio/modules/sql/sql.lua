@@ -373,8 +373,8 @@ end
 
 -- The builder and its executor -----------------------------------------------------------------
 
-local load_builder = raw.load(F._builder, "@sql/builder.lua", "t", {})
-local builder, writing = load_builder(P, V)
+local writing, tools = raw.load(F._builder, "@sql/builder.lua", "t", {})(P, V)
+local builder = raw.load(F._statements, "@sql/statements.lua", "t", {})(P, writing, tools)
 
 local TARGET, SQL, ARGS, COUNT, TO_SQL =
   P.key("target"), P.key("sql"), P.key("args"), P.key("count"), P.key("to_sql")
