@@ -12,18 +12,19 @@ Source: RFC 9110, RFC 9112; modules-io 8.
 from __future__ import annotations
 
 import math
-import re
-import time
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote_to_bytes
 
 import trio
 
 from wippy_trio.errors import InternalError
 from wippy_trio.logs import get_logger
 from wippy_trio.modules.http.exchange import BrokenResponseError
+from wippy_trio.services.http.heads import (
+    date_field,
+    request_scope,
+    response_head,
+    status_line,
+)
 from wippy_trio.services.http.parsing import Parser, RequestHead
 
 if TYPE_CHECKING:
@@ -45,23 +46,6 @@ LAST_LOOK = 0.05
 
 LINGER = 2.0
 """Seconds in which a client that is still sending may read our last answer."""
-
-_REASONS = {
-    status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())
-    for status in HTTPStatus
-}
-_BREAKS = re.compile(rb"[\r\n\0]")
-_date: tuple[int, bytes] = (0, b"")
-
-
-def date_field() -> bytes:
-    """Write the Date field; once a second."""
-    global _date  # noqa: PLW0603 - one date for the whole program
-    now = int(time.time())
-    if now != _date[0]:
-        text = formatdate(now, usegmt=True).encode()
-        _date = now, b"date: " + text + b"\r\n"
-    return _date[1]
 
 
 class _ClientGone(trio.BrokenResourceError):
@@ -392,30 +376,13 @@ class Connection:
 
     def asgi_scope(self, request: RequestHead, kind: str) -> dict[str, Any]:
         """Describe a request."""
-        raw, _, query = request.target.partition(b"?")
-        path = raw if b"%" not in raw else unquote_to_bytes(raw)
-        scope: dict[str, Any] = {
-            "type": kind,
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": request.version,
-            "method": request.method,
-            "scheme": "https" if self.secure else "http",
-            "path": path.decode("utf-8", "replace"),
-            "raw_path": raw,
-            "query_string": query,
-            "root_path": "",
-            "headers": request.fields,
-            "client": self.client,
-            "server": self.local,
-            "state": self.server.state.copy(),
-            "wippy_trio.connection": self,
-        }
+        scope = request_scope(
+            request, kind, secure=self.secure, client=self.client, local=self.local
+        )
+        scope["state"] = self.server.state.copy()
+        scope["wippy_trio.connection"] = self
         if self.tls is not None:
-            scope["extensions"] = {"tls": self.tls}
-        if kind == "websocket":
-            scope["scheme"] = "wss" if self.secure else "ws"
-            scope.setdefault("extensions", {})["websocket.http.response"] = {}
-            del scope["method"]
+            scope.setdefault("extensions", {})["tls"] = self.tls
         return scope
 
     def body_at_once(self) -> bytes | None:
@@ -491,8 +458,19 @@ class Connection:
             request = self.request
             if self._parser.fault is not None and request and not request.complete:
                 raise BrokenResponseError("the request was refused meanwhile")
-            framing, data = self._head(self._start, body, last=last)
-            self._framing = framing
+            assert request is not None
+            # The client waits with its body for our word, which will not come.
+            waits = not (self._continued or request.complete)
+            head = response_head(
+                request,
+                self._start,
+                body,
+                last=last,
+                closing=self.closing or waits or self.server.draining,
+            )
+            self.closing = head.closing
+            self._framing, self._left, data = head.framing, head.left, head.data
+            framing = head.framing
         else:
             data = b""
         if framing == "chunked":
@@ -517,64 +495,6 @@ class Connection:
                 return  # not done: the connection is closed
             self._done = True
             self._arrived.unpark_all()
-
-    def _head(
-        self, start: MutableMapping[str, Any], body: bytes, *, last: bool
-    ) -> tuple[str, bytes]:
-        """Choose how the body is framed, and write the head of the response."""
-        request = self.request
-        assert request is not None
-        status: int = start["status"]
-        length: int | None = None
-        line = _REASONS.get(status) or b"HTTP/1.1 %d \r\n" % status
-        out = [line]
-        dated = False
-        for name, value in start.get("headers", ()):
-            if name == b"content-length":
-                if not value.isdigit() or length not in (None, int(value)):
-                    raise InternalError(
-                        f"Content-Length: wanted one number, got {value!r}"
-                    )
-                length = int(value)
-                continue
-            if name in (b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"):
-                if name == b"connection" and b"close" in value.lower():
-                    self.closing = True
-                continue
-            if name == b"date":
-                dated = True
-            out.append(b"%b: %b\r\n" % (name, value))
-        if not dated:
-            out.append(date_field())
-        if request.method == "HEAD" or status in (204, 304) or status < 200:
-            framing = "none"
-            if length is not None and status != 204:
-                out.append(b"content-length: %d\r\n" % length)
-        elif length is not None or last:
-            framing = "length"
-            self._left = len(body) if length is None else length
-            if len(body) > self._left:
-                raise InternalError("the body is longer than its Content-Length")
-            out.append(b"content-length: %d\r\n" % self._left)
-        elif request.version == "1.1":
-            framing = "chunked"
-            out.append(b"transfer-encoding: chunked\r\n")
-        else:
-            framing = "close"
-            self.closing = True
-        waits = not (self._continued or request.complete)  # with its body, for our word
-        if self.closing or waits or self.server.draining:
-            self.closing = True
-            out.append(b"connection: close\r\n")
-        elif request.version == "1.0":
-            out.append(b"connection: keep-alive\r\n")
-        out.append(b"\r\n")
-        head = b"".join(out)
-        # One line break a piece: whatever made the headers, none has one inside.
-        breaks = head.count(b"\n"), head.count(b"\r")
-        if breaks != (len(out), len(out)) or b"\0" in head:
-            raise InternalError("a response header has a line break in it")
-        return framing, head
 
     async def _send_bytes(self, data: bytes) -> None:
         limit = self.limits.write_timeout
@@ -609,9 +529,10 @@ class Connection:
 
     async def send_plain(self, status: int, fields: bytes, body: bytes) -> None:
         """Do so with more header lines."""
-        line = _REASONS.get(status) or b"HTTP/1.1 %d \r\n" % status
         head = (
-            line + fields + b"content-type: text/plain; charset=utf-8\r\n"
+            status_line(status)
+            + fields
+            + b"content-type: text/plain; charset=utf-8\r\n"
             b"content-length: %d\r\n" % len(body) + date_field()
         )
         self.closing = True
