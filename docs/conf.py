@@ -16,7 +16,6 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 default_role = "code"
 highlight_language = "text"
-suppress_warnings = ["misc.highlighting_failure"]  # Pygments knows no typed Lua
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -34,6 +33,13 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
+
+
+def leave_out(app: Any, what: str, name: str, found: Any, skip: bool, _: Any) -> Any:
+    """Leave out fields of tuples whose only description is their position."""
+    del app, what, name, skip
+    alias = (getattr(found, "__doc__", None) or "").startswith("Alias for field")
+    return True if alias else None
 
 
 def setup(app: Any) -> None:
@@ -59,3 +65,4 @@ def setup(app: Any) -> None:
     app.add_lexer("lua", TypedLuaLexer)
     for name in ("expr", "mermaid"):
         app.add_lexer(name, TextLexer)
+    app.connect("autodoc-skip-member", leave_out)
