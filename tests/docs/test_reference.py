@@ -258,6 +258,8 @@ WORLDS = {
 }
 
 ELSEWHERE = {
+    "cdc": "needs a database that tells of changes; tests/services/cdc have one",
+    "hub": "needs a hub; tests/modules have one",
     "cloudstorage": "needs a server of objects; tests/modules have one",
     "io": "the next test types into it",
     "tty": "needs a terminal; tests/modules/tty have one",
@@ -362,6 +364,7 @@ def test_the_example_of_io_asks_and_greets(tmp_path: Path) -> None:
 
 KIND_WORLDS = {
     "contracts": World(function("send_by_smtp", "return 1")),
+    "db.cdc": World(SECRETS, swap=(("lifecycle: {auto_start: true}", ""),)),
     "db.sql": World(SECRETS),
     "security": World(SECRETS),
     "functions": World(

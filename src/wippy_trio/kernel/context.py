@@ -19,13 +19,15 @@ class Context:
 
     ``actor`` and ``scope`` are opaque here; the security room knows what they are.
     ``network`` is the id of the network through which connections are made: an empty
-    text for none, ``None`` if nobody has chosen.
+    text for none, ``None`` if nobody has chosen. ``trace`` is what a tracer knows of
+    the work that this is part of.
     """
 
     values: Mapping[str, Any] = MappingProxyType({})
     actor: Any = None
     scope: Any = None
     network: str | None = None
+    trace: Any = None
 
     def with_values(self, values: Mapping[str, Any]) -> Context:
         """Return a context where ``values`` override those of the same key."""

@@ -242,6 +242,7 @@ class Commands:
             actor=changes.get("actor", parent.actor),
             scope=changes.get("scope", parent.scope),
             network=changes.get("network", parent.network),
+            trace=parent.trace,
         )
 
     def admit(

@@ -85,6 +85,9 @@ async def publish(id: str | None, data: Bag, headers: Any) -> bool:  # noqa: A00
     given.setdefault("timestamp", now)
     try:
         found = _find(id)
+        tracing = current_runtime().tracing
+        if tracing is not None and tracing.queue:
+            tracing.carry(current_process().context.trace, given)
         message = Message(str(uuid.uuid4()), given, data)
         await found.driver.publish(found.queue, message)
     except Error as error:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from wippy_trio.kernel import Process
     from wippy_trio.loading import Project
     from wippy_trio.registry import Operation, Plan
+    from wippy_trio.runtime.tracing import Tracing
     from wippy_trio.runtime.type_check import TypeCheck
     from wippy_trio.sdk import EntryKind, Identity
     from wippy_trio.sdk.runtime import EventBus, Resources
@@ -112,6 +113,7 @@ class RunningRuntime:
         self.security = self.policies
         self.env = Environment(self)
         self.metrics = Metrics()
+        self.tracing: Tracing | None = None
         self.metrics_port: int | None = None  # of the server for Prometheus
         self.supervisor = ServiceSupervisor(seed=seed)
         self._handlers: dict[type[EntryKind], EntryKind] = {}
@@ -167,6 +169,7 @@ class RunningRuntime:
         if self.seed is not None and self._given_clock is None:
             self.node.clock = virtual_clock() or self.node.clock
         self.started_at = trio.current_time()
+        self._open_tracing()
         await nursery.start(self.engine.run)
         await nursery.start(self.function_host.run)
         await nursery.start(self.control.run)
@@ -192,6 +195,13 @@ class RunningRuntime:
         self.engine.chunks.known = None
         log.info("runtime ready")
 
+    def _open_tracing(self) -> None:
+        """Begin to trace, if that is wanted (apps 9.2)."""
+        if self.config.flag("otel.enabled"):
+            from wippy_trio.runtime.tracing import open_tracing  # noqa: PLC0415
+
+            self.tracing = open_tracing(self)
+
     async def _serve_metrics(self, nursery: trio.Nursery) -> None:
         """Serve the metrics to Prometheus, if that is wanted (apps 9.2)."""
         address = self.config.text("prometheus.address")
@@ -214,6 +224,8 @@ class RunningRuntime:
             await host.stop(0.0)
         self.engine.commands.clean_up()
         await self.resources.close()
+        if self.tracing is not None:
+            await self.tracing.aclose()
         await self.env.close()
         if self._type_check is not None:
             await self._type_check.save()
@@ -332,6 +344,7 @@ class RunningRuntime:
             actor=actor if identity.actor else base.actor,
             scope=resolved.scope,
             network=base.network,
+            trace=base.trace,
         )
 
     async def spawn_process(

@@ -97,6 +97,7 @@ class Runtime(Protocol):
     supervisor: Any
     metrics: Any
     engine: Any
+    tracing: Any
 
     @property
     def bus(self) -> EventBus:

@@ -27,6 +27,8 @@ from wippy_trio.modules.http_client.transport import (
 from wippy_trio.sdk import (
     InternalError,
     check_permission,
+    current_process,
+    current_runtime,
     hold_time,
 )
 from wippy_trio.sdk.networks import find_network, selected
@@ -201,6 +203,9 @@ class Client:
         options: RequestOptions,
     ) -> httpx2.Request:
         headers = dict(options.headers)
+        tracing = current_runtime().tracing
+        if tracing is not None and tracing.http and tracing.injects:
+            tracing.carry(current_process().context.trace, headers)
         body: Any = options.body or None
         data: Any = None
         if options.files:

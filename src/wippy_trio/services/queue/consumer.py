@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
+from wippy_trio.kernel import Context
 from wippy_trio.logs import get_logger
 from wippy_trio.sdk import (
     EntryKind,
@@ -132,12 +134,25 @@ class _Consumer:
     async def _handle(self, delivery: Delivery, context: Any) -> None:
         """Call the function; settle unless it did so itself (apps 2.5.3, 2.5.4)."""
         done = False
+        tracing, span, failed = self.runtime.tracing, None, None
+        if tracing is not None and tracing.queue:
+            headers = delivery.message.headers
+            span, inner = tracing.start(
+                f"process {self.queue}",
+                "consumer",
+                tracing.carried(
+                    {k: v for k, v in headers.items() if isinstance(v, str)}
+                ),
+                {"messaging.message.id": delivery.message.id},
+            )
+            context = attrs.evolve(context or Context(), trace=inner)
         try:
             value = await self.runtime.call(
                 self.function, delivery.message.body, context=context, frame=delivery
             )
             done = value is not False  # modules-io D1
         except Error as error:
+            failed = str(error)
             log.error(  # noqa: TRY400 - no traceback in the program's log
                 "message processing failed",
                 consumer=self.id,
@@ -149,6 +164,8 @@ class _Consumer:
                 with trio.move_on_after(SETTLE_LIMIT_S, shield=True):
                     await self._settle(delivery, done=done)
             delivery.released = True
+            if span is not None:
+                tracing.finish(span, failed)
 
     async def _settle(self, delivery: Delivery, *, done: bool) -> None:
         try:

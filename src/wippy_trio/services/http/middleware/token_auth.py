@@ -6,8 +6,9 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import attrs
+
 from wippy_trio.errors import Error, InvalidError
-from wippy_trio.kernel import Context
 from wippy_trio.logs import get_logger
 from wippy_trio.modules.http.headers import first_of
 from wippy_trio.registry import complete_id
@@ -16,6 +17,7 @@ from wippy_trio.services.http.middleware import Middleware, Options
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from wippy_trio.kernel import Context
     from wippy_trio.modules.http.exchange import Exchange
     from wippy_trio.sdk import Runtime
 
@@ -98,4 +100,4 @@ class TokenAuth(Middleware):
             log.debug("token_auth.refused", store=self._store, error=str(error))
             return
         context: Context = exchange.context
-        exchange.context = Context(values=context.values, actor=actor, scope=scope)
+        exchange.context = attrs.evolve(context, actor=actor, scope=scope)
