@@ -47,11 +47,13 @@ class Graph:
     def source(self) -> str:
         """Write the Lua text that builds the graph and gives its root."""
         lines = [f"local t = {{}} for i = 1, {len(self.tables)} do t[i] = {{}} end"]
+        numbers = []
         for number, entries in enumerate(self.tables, 1):
             for key, value in entries:
                 if isinstance(key, Ref):
-                    lines.append(f"t[{key.index + 1}].id = {key.index}")
+                    numbers.append(f"t[{key.index + 1}].id = {key.index}")
                 lines.append(f"t[{number}][{literal(key)}] = {literal(value)}")
+        lines += numbers  # last, since a drawn entry may be named ``id`` too
         return "\n".join(lines) + "\nreturn t[1]\n"
 
 
