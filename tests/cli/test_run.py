@@ -119,7 +119,10 @@ def test_without_a_terminal_host_it_fails(tmp_path: Path) -> None:
     index = INDEX.replace("kind: terminal.host", "kind: process.host")
     write_application(tmp_path, "return 0", index)
     outcome = run_command(tmp_path, "run", "-x", "app:main")
-    assert outcome == (1, "", "Error: no terminal.host found in registry\n")
+    assert outcome[:2] == (1, "")
+    error, hint = outcome.err.splitlines()
+    assert error == "Error: no terminal.host found in registry"
+    assert "kind: terminal.host}" in hint
 
 
 def test_of_several_terminal_hosts_one_is_chosen(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def find_test(project: Project) -> str:
     if not found:
         raise NotFoundError(
             "no test runner: wanted a process entry with meta.command.use_case: test,"
-            " found none"
+            " found none; the module wippy/test has one, an entry of kind ns.dependency"
+            " with component: wippy/test brings it"
         )
     return _choose(found, "the test runner")
 

@@ -67,6 +67,8 @@ def report(error: BaseException, project: Project | None = None) -> None:
 
 def hints(text: str) -> list[str]:
     """Say what to do about an error, where it is nearly always the same."""
+    if text.startswith("no terminal.host found in registry"):
+        return ["to run a program, add an entry: {name: terminal, kind: terminal.host}"]
     found = _MISSING_MODULE.search(text)
     undefined = _UNDEFINED.search(text)
     if found is None and undefined is None:
