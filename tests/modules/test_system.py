@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from trio.testing import MockClock
 
 from tests.modules.application import run_application, run_function
-from wippy_trio.kernel import Context
+from wippy_trio.kernel import Context, Process
 from wippy_trio.security import Actor, Scope
 
 if TYPE_CHECKING:
@@ -114,6 +116,61 @@ def test_a_lock_belongs_to_a_process_until_it_ends(tmp_path: Path) -> None:
     assert got[:2] == [True, True]
     assert got[2] == [False, "AlreadyExistslock held: l"]
     assert got[3:] == [True, False, [True], True]
+
+
+def test_hosts_and_processes_have_all_their_fields(tmp_path: Path) -> None:
+    """Who is there, since when, and whose child it is (modules-data 20)."""
+    source = """
+    return { main = function()
+      local pid = process.spawn("app:locker", "app:processes", process.pid())
+      local rows = system.hosts.processes("app:processes")
+      local host
+      for _, row in ipairs(system.hosts.list()) do
+        if row.id == "app:processes" then host = row end
+      end
+      local row = rows[1]
+      return {
+        host, #rows, row.pid == pid, row.host, row.source, row.state, row.steps,
+        row.parent == process.pid(), row.started_at,
+      }
+    end }
+    """
+    got = run_application(
+        tmp_path,
+        source,
+        modules="system, process",
+        entries=LOCKER,
+    )
+    assert got[0] == {
+        "id": "app:processes", "workers": 1, "processes": 1, "executed": 1,
+        "stolen": 0, "queue_depth": 0,
+    }  # fmt: skip
+    assert got[1:8] == [1, True, "app:processes", "app:locker", "running", 0, True]
+    assert abs(got[8] / 1e9 - time.time()) < 60
+
+
+def test_locks_taken_and_given_back_leave_nothing(tmp_path: Path) -> None:
+    """Not even a note for the end of the process."""
+    source = """
+    return { main = function()
+      for i = 1, 500 do
+        assert(system.lock.acquire("l" .. i) and system.lock.release("l" .. i))
+      end
+      return true
+    end }
+    """
+    ends: list[int] = []
+    withdrawn = Process.on_end
+
+    def counted(self: Process, cleanup: Any) -> Any:
+        found = withdrawn(self, cleanup)
+        ends.append(len(self._cleanups or ()))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Process, "on_end", counted)
+        assert run_application(tmp_path, source, modules="system") is True
+    assert max(ends) < 5
 
 
 def test_denials_are_invalid_but_for_locks(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ class Host:
         self.node = node
         self.state = "new"
         self.processes: dict[int, Process] = {}
+        self.born = 0  # how many there have been
         self._newborn: deque[Process] = deque()
         self._idle: list[_Place] = []
         self._births = trio.Event()

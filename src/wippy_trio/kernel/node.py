@@ -74,6 +74,7 @@ class Node:
         name: str | None = None,
         link: int | None = None,
         monitor: int | None = None,
+        parent: int | None = None,
         lazy: bool = False,
         nurse: bool = True,
     ) -> Process:
@@ -89,6 +90,7 @@ class Node:
           name: A local name it owns from the start.
           link: The number of a process to link it with.
           monitor: The number of a process that watches it.
+          parent: The number of the process that spawned it.
           lazy: Open its nursery at its first host call only.
           nurse: Ask the host to open the nursery. An engine that opens nurseries at
             the end of a step passes ``False`` and calls ``host.nurse`` itself.
@@ -108,6 +110,8 @@ class Node:
         if name is not None:
             self.names.register(name, pid)
         process = Process(pid, host, body, entry, context, lazy)
+        process.parent = parent
+        host.born += 1
         self.processes[number] = host.processes[number] = process
         if monitor is not None:
             self.topology.monitor(monitor, number)

@@ -104,6 +104,7 @@ class Process:
         "_finishing",
         "_job",
         "body",
+        "born_at",
         "context",
         "entry",
         "exit",
@@ -111,6 +112,7 @@ class Process:
         "host",
         "lazy",
         "nursery",
+        "parent",
         "pid",
         "trap_links",
         "unnamed",
@@ -142,6 +144,8 @@ class Process:
         self.context = context
         self.lazy = lazy
         self.exit: Exit | None = None
+        self.born_at = host.node.clock.now()
+        self.parent: int | None = None
         self.trap_links = False
         self.unnamed = False  # its names are released already, for it is about to end
         self.frame: Any = None  # what only the called function sees (apps 6.3.1)
@@ -243,6 +247,21 @@ class Process:
         cleanups, self._cleanups = self._cleanups, None
         return [] if cleanups is None else cleanups
 
+    @property
+    def unclean(self) -> bool:
+        """Whether something was registered for the end."""
+        return bool(self._cleanups)
+
+    def clean_up(self) -> None:
+        """Do what was registered for the end, the last one first.
+
+        An engine calls it before `end` where somebody is going to hear of the end, who
+        may then want what the process held.
+        """
+        while self._cleanups:
+            self._cleanups.pop()()
+        self._cleanups = None
+
     def end(self, exit: Exit, *, told: Body | None = None) -> bool:  # noqa: A002 - the field's word
         """End this process; the first caller wins.
 
@@ -258,9 +277,7 @@ class Process:
         self.exit = exit
         self.body.drop(self)
         if self._cleanups:
-            for cleanup in reversed(self._cleanups):
-                cleanup()
-            self._cleanups = None
+            self.clean_up()
         if self._channels is not None:
             for channel in list(self._channels.values()):
                 channel.close()

@@ -271,6 +271,7 @@ class Commands:
             name=text(name) if name else None,
             monitor=parent if flags & 1 else None,
             link=parent if flags & 2 else None,
+            parent=parent,
             nurse=False,
             lazy=plan.lazy,
         )
@@ -476,12 +477,14 @@ class Commands:
     def unregister(self, name: bytes) -> bool:
         return self.node.names.unregister(text(name))
 
-    def release_names(self, number: int) -> None:
+    def release_names(self, number: int, detached: bool) -> None:
         process = self.node.processes.get(number)
         if process is not None and not process.unnamed:
             process.unnamed = True
             if self.node.names:
                 self.node.names.release(process.pid)
+            if process.unclean and not detached:
+                protect(process.clean_up)()
 
     def log(
         self, number: int, level: bytes, message: bytes, location: bytes, fields: Any

@@ -20,6 +20,7 @@ MODULE = LuaModule(
     """,
 )
 
+LARGE = 256 * 1024
 _BREAKS = re.compile(rb"[\r\n]+")
 _WHOLE_GROUPS = re.compile(rb"(?:[A-Za-z0-9+/]{4})*")
 _LAST_GROUP = re.compile(rb"(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")

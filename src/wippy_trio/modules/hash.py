@@ -28,6 +28,10 @@ MODULE = LuaModule(
     """,
 )
 
+LARGE = 256 * 1024
+LONG = 16 * 1024
+"""From so many bytes on the loops of FNV take more than a millisecond."""
+
 _DATA = "data must be a string"
 _SECRET = "secret must be a string"
 
@@ -39,12 +43,12 @@ def _shown(digest: bytes, raw: Any) -> str | bytes:
 def _export(algorithm: str) -> None:
     """Show the plain and the keyed digest of one algorithm."""
 
-    @MODULE.export(name=algorithm)
+    @MODULE.export(name=algorithm, offload=LARGE)
     def plain(data: Any, raw: Any) -> Any:
         made = hashlib.new(algorithm, octets(data, _DATA), usedforsecurity=False)
         return _shown(made.digest(), raw)
 
-    @MODULE.export(name=f"hmac_{algorithm}")
+    @MODULE.export(name=f"hmac_{algorithm}", offload=LARGE)
     def keyed(data: Any, secret: Any, raw: Any) -> Any:
         text = octets(data, _DATA)
         key = octets(secret, _SECRET)
@@ -62,13 +66,13 @@ def _fnv1(data: bytes, basis: int, prime: int, mask: int) -> int:
     return value
 
 
-@MODULE.export
+@MODULE.export(offload=LONG)
 def fnv32(data: Any) -> int:
     """Give the 32-bit FNV-1 hash."""
     return _fnv1(octets(data, _DATA), 0x811C9DC5, 0x01000193, 2**32 - 1)
 
 
-@MODULE.export
+@MODULE.export(offload=LONG)
 def fnv64(data: Any) -> float:
     """Give the 64-bit FNV-1 hash as a double, so above 2^53 the low bits are lost."""
     basis, prime = 0xCBF29CE484222325, 0x100000001B3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -25,6 +26,8 @@ from wippy_trio.sdk import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wippy_trio.kernel import Process
     from wippy_trio.sdk import Runtime
 
@@ -94,7 +97,8 @@ class _State:
         self.gc_percent = 100
         self.memory_limit = 0
         self.max_procs = os.cpu_count() or 1
-        self.locks: dict[str, Process] = {}
+        self.locks: dict[str, tuple[Process, Callable[[], None]]] = {}
+        self.objects = (-1.0, 0)
 
 
 _states: WeakKeyDictionary[Runtime, _State] = WeakKeyDictionary()
@@ -125,12 +129,28 @@ def exit_(code: int = 0) -> bool:
 
 
 def _resident() -> int:
-    """Give the bytes of the process in memory, 0 where the system does not say."""
+    """Give the bytes of the process in memory.
+
+    Where the system has no file that says it, psutil is asked; 0 without both.
+    """
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:
-        return 0
+        try:
+            import psutil  # noqa: PLC0415 - an extra
+        except ImportError:
+            return 0
+        resident: int = psutil.Process().memory_info().rss
+        return resident
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _objects() -> int:
+    """Count the objects of Python's collector; once a second, for it is slow."""
+    state, now = _state(), time.monotonic()
+    if now - state.objects[0] > 1 or state.objects[0] < 0:
+        state.objects = now, len(gc.get_objects())
+    return state.objects[1]
 
 
 @MODULE.export(name="_stats")
@@ -144,7 +164,7 @@ def memory_stats(heap: int) -> dict[str, int]:
         "alloc": heap,
         "total_alloc": heap,
         "heap_alloc": heap,
-        "heap_objects": len(gc.get_objects()),
+        "heap_objects": _objects(),
         "sys": resident,
         "heap_sys": resident,
         "num_gc": collections,
@@ -162,7 +182,7 @@ def memory_allocated(heap: int) -> int:
 def memory_heap_objects() -> int:
     """Count the objects that the collector of Python knows."""
     _gate("system.read", "memory")
-    return len(gc.get_objects())
+    return _objects()
 
 
 @MODULE.export(name="_get_limit")
@@ -355,18 +375,16 @@ def acquire(name: str) -> tuple[Any, ...]:
     _lock_gate(name)
     process = current_process()
     locks = _state().locks
-    holder = locks.get(name)
-    if holder is process:
+    held = locks.get(name)
+    if held is not None and held[0] is process:
         return True, None
-    if holder is not None:
+    if held is not None:
         return False, AlreadyExistsError(f"lock held: {name}", retryable=False)
-    locks[name] = process
 
     def free() -> None:
-        if locks.get(name) is process:
-            del locks[name]
+        del locks[name]
 
-    process.on_end(free)
+    locks[name] = process, process.on_end(free)
     return True, None
 
 
@@ -375,8 +393,10 @@ def release(name: str) -> bool:
     """Give a lock back; ``false`` if the caller does not hold it."""
     _lock_gate(name)
     locks = _state().locks
-    if locks.get(name) is not current_process():
+    held = locks.get(name)
+    if held is None or held[0] is not current_process():
         return False
+    held[1]()  # the end has nothing to free any more
     del locks[name]
     return True
 
@@ -425,14 +445,17 @@ def states() -> list[Any]:
 
 @HOSTS.export(name="list")
 def list_hosts() -> list[Any]:
-    """List the hosts; one thread runs them all, so nothing is stolen or queued."""
+    """List the hosts; one thread runs them all, so nothing is stolen or queued.
+
+    What was executed is counted in processes.
+    """
     _gate("system.read", "hosts")
     return [
         {
             "id": host.id,
             "workers": 1,
             "processes": len(host.processes),
-            "executed": 0,
+            "executed": host.born,
             "stolen": 0,
             "queue_depth": 0,
         }
@@ -453,13 +476,19 @@ def processes(host: str | None) -> list[Any]:
 
 
 def _described(process: Process) -> dict[str, Any]:
+    node = process.host.node
+    born = process.born_at + node.clock.unix() - node.clock.now()
     table = {
         "pid": str(process.pid),
         "host": process.host.id,
         "source": process.entry,
         "state": "running",
         "steps": 0,
+        "started_at": int(born * 1_000_000_000),
     }
+    parent = None if process.parent is None else node.processes.get(process.parent)
+    if parent is not None:
+        table["parent"] = str(parent.pid)
     actor = getattr(process.context.actor, "id", None)
     if actor:
         table["actor_id"] = actor

@@ -589,7 +589,8 @@ local TOLD = 8 -- added to the code: the watchers in this VM have heard
 local function report(proc, code, value, detached)
   local tell = proc.watchers and code <= EXIT_ERROR
   if tell or proc.named then
-    host.release_names(proc.n) -- before anybody hears of it (P-70)
+    -- Before anybody hears of it: names (P-70), and what else it held.
+    host.release_names(proc.n, not not detached)
   end
   if tell then
     P.ended[proc.text] = TOLD
