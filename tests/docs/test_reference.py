@@ -416,3 +416,19 @@ def test_the_example_of_kinds_starts(
         entries="\n" + (listed + world.entries).replace("PORT", str(port)),
         inspect=inspect,
     )
+
+
+def test_the_page_of_the_configuration_names_what_has_an_effect() -> None:
+    """Each key that any file asks for, and no other."""
+    sources = (REFERENCE.parents[1] / "src").rglob("*.py")
+    asked = re.compile(r"""config\.\w+\(\s*"([a-z_]+\.[a-z_.]+)\"""")
+    read = {key for path in sources for key in asked.findall(path.read_text("utf-8"))}
+    text = (REFERENCE / "configuration.md").read_text("utf-8")
+    part = text.partition("## What has an effect")[2].partition("\n## ")[0]
+    named: set[str] = set()
+    for row in re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE):
+        keys = re.findall(r"`([a-z_.]+)`", row)
+        named |= {keys[0].rpartition(".")[0] + key for key in keys if key[0] == "."}
+        named |= {key for key in keys if key[0] != "."}
+    read = {key for key in read if not key.startswith("otel.")}  # a row of their own
+    assert named - {"otel"} | {"registry.history_path"} == read
