@@ -382,3 +382,29 @@ async def test_wrong_fields_are_refused(
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     assert message in json.dumps(str(error))
+
+
+async def test_a_service_cannot_listen_on_a_network(
+    tmp_path: Path, socks: Socks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unknown network is not found; a known one says that it cannot."""
+    text = f"""
+  - {{name: net, kind: network.socks5, host: 127.0.0.1, port: {socks.port}}}
+"""
+    for name in ("net", "none"):
+        text += f"""
+  - name: on_{name}
+    kind: http.service
+    addr: "127.0.0.1:0"
+    network: app:{name}
+    lifecycle: {{auto_start: true, startup: optional, restart: {{max_attempts: 1}}}}
+"""
+    async with started(runtime_of(tmp_path, text)) as runtime:
+        for name in ("net", "none"):
+            service = f"app:on_{name}"
+            await eventually(
+                lambda s=service: runtime.supervisor.states()[s].status == "exited"
+            )
+    told = capsys.readouterr().out
+    assert "app:net: no network of this version can listen" in told
+    assert "app:none: there is none of that id" in told

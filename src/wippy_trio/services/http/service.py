@@ -8,6 +8,7 @@ import trio
 
 from wippy_trio.errors import (
     InvalidError,
+    NotFoundError,
     PermissionDeniedError,
     TimedOutError,
     UnavailableError,
@@ -100,7 +101,7 @@ class HttpService:
         return f"service listening on {self.address}"
 
     def _refuse_network(self) -> None:
-        """Binding through an overlay is not part of this version."""
+        """Refuse to listen on a network: none of this version can (modules-io 17)."""
         from wippy_trio import security  # noqa: PLC0415
 
         context = self.site.context
@@ -115,9 +116,19 @@ class HttpService:
             raise PermissionDeniedError(
                 f"not allowed: network.bind {self.network}", retryable=False
             )
+        try:
+            self.runtime.resources.get(self.network)
+        except NotFoundError as error:
+            known = self.runtime.registry.state.state.get(self.network)
+            if known is None:
+                raise NotFoundError(
+                    f"http.service {self.id}: network {self.network}: there is none"
+                    " of that id",
+                    retryable=False,
+                ) from error
         raise UnavailableError(
-            f"http.service {self.id}: network {self.network}: overlay networks are not"
-            " available in this version",
+            f"http.service {self.id}: network {self.network}: no network of this"
+            " version can listen",
             retryable=False,
         )
 

@@ -172,6 +172,7 @@ class _Attachment:
                 self._came.send_nowait((subscription, method, properties, body))
 
     def _lost(self, subscription: Subscription, error: Error) -> None:
+        subscription.closing = True  # what it delivered went back to the queue
         if subscription is self.subscription:
             self.fail(error)
 
