@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.cli.application import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -108,6 +108,15 @@ class Server:
             kind = response.headers.get("Content-Type", "")
         is_json = kind.startswith("application/json") and text
         return Answer(response.status, json.loads(text) if is_json else text, kind)
+
+    def ask_until(self, path: str, holds: Callable[[Any], bool]) -> Any:
+        """Ask again until what is answered is as wanted; return it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds(body := self.ask("GET", path).body):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{path} went on answering {body}")
+            time.sleep(0.01)  # another process, real time
+        return body
 
     def wait_for(self, text: str) -> None:
         """Wait until the log says something."""

@@ -416,8 +416,10 @@ def test_14_tasks_are_done_behind_the_answer(tmp_path: Path) -> None:
             refused = server.ask("POST", "/tasks", body)
             assert refused[:2] == (400, {"error": text})
         server.ask("POST", "/tasks", {"action": "broken"})
-        server.wait_for("Task failed")
-        done = server.ask("GET", "/tasks?status=completed").body
+        failed = "/tasks?status=failed"
+        assert server.ask_until(failed, lambda body: body["count"] == 1)
+        path = "/tasks?status=completed"
+        done = server.ask_until(path, lambda body: body["count"] == 1)
         assert [(t["id"], t["status"]) for t in done["tasks"]] == [(id_, "completed")]
         assert done["count"] == 1
         assert server.ask("GET", "/tasks").body["count"] == 2
