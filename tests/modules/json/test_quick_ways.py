@@ -64,38 +64,16 @@ def test_the_count_of_members_is_never_too_small(text: bytes) -> None:
     quick = codec.transcode(text)
     if quick is None:
         return
-    counted, _, wire = quick.partition(b" ")
+    colons = int(quick.partition(b" ")[0])
     import msgspec  # noqa: PLC0415
 
-    value = msgspec.msgpack.decode(wire, strict=False)
+    total = members(msgspec.json.decode(text))
     try:
-        slow = codec.decode(text)
+        codec.decode(text)
     except Error:
-        assert int(counted) != members(value)
+        assert total not in {colons, codec.members(text)}
     else:
-        assert (
-            without_nulls(value) == slow
-            or "inf" in repr(slow)
-            or biggest(value) > 2**63
-        )
-
-
-def without_nulls(value: Any) -> Any:
-    """Leave members out that are null, as Lua does."""
-    if isinstance(value, list):
-        return [without_nulls(item) for item in value]
-    if isinstance(value, dict):
-        return {k: without_nulls(v) for k, v in value.items() if v is not None}
-    return value
-
-
-def biggest(value: Any) -> int:
-    """Find the largest integer."""
-    if isinstance(value, list):
-        return max(map(biggest, value), default=0)
-    if isinstance(value, dict):
-        return max(map(biggest, value.values()), default=0)
-    return value if isinstance(value, int) else 0
+        assert colons >= total
 
 
 SOURCE = """

@@ -54,10 +54,16 @@ def transcode(text: bytes) -> bytes | None:
     return codec.transcode(text)
 
 
-@MODULE.export(name="_text_of", pair=False)
-def text_of(wire: bytes) -> bytes | None:
-    """Turn MessagePack into a text, for the quick way; see json.lua."""
-    return codec.text_of(wire)
+@MODULE.export(name="_fractions", pair=False)
+def fractions(packed: bytes) -> bytes:
+    """Write floats, for the quick way; see json.lua."""
+    return codec.fractions(packed)
+
+
+@MODULE.export(name="_members", pair=False)
+def members(text: bytes) -> int:
+    """Count the members of a JSON text; see json.lua."""
+    return codec.members(text)
 
 
 @MODULE.export(offload=LARGE)

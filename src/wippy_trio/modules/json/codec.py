@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+from array import array
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,7 +16,7 @@ from wippy_trio.errors import Error, InternalError, InvalidError
 from wippy_trio.expr import plain_float_text
 from wippy_trio.lua import TypeValue
 
-__all__ = ["decode", "encode", "read_whole", "text_of", "transcode"]
+__all__ = ["decode", "encode", "fractions", "members", "read_whole", "transcode"]
 
 MOST_LEVELS = 128
 MOST_COPIES = 100_000
@@ -223,60 +226,107 @@ def decode(data: bytes) -> Any:
 
 
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
-_BLANKS = (b" :", b"\n:", b"\r:", b"\t:")
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def transcode(data: bytes) -> bytes | None:
-    """Turn a text into MessagePack, behind the number of its members and a blank.
+    """Turn a text into MessagePack, behind the number of its colons and a blank.
 
     The fast parser keeps the last of several equal keys, so the reader has to compare
-    how many members it gets. The number is right or too large: strings that begin with
-    a colon are counted, too, and then the text goes the slow way for nothing. Blanks
-    before a colon and keys that end in a backslash would make it too small.
+    how many members it gets. There are as many colons, if no string holds one.
 
     Returns:
       ``None`` for a text that has to go the slow way: every wrong one among them.
     """
-    escapes = b"\\" in data
-    if escapes and (b'\\\\":' in data or _HALVES.search(data)):
-        return None
-    # The regular expression looks at each quote; these look for two bytes each.
-    if any(pair in data for pair in _BLANKS) and _SPACED.search(data):
+    if b"\\u" in data and _HALVES.search(data):
         return None
     try:
-        value = msgspec.json.decode(data)
-        wire = msgspec.msgpack.encode(value)
+        wire = msgspec.msgpack.encode(_packed(msgspec.json.decode(data)))
     except (ValueError, RecursionError, OverflowError):
         return None
-    members = data.count(b'":')
-    if escapes:
-        members -= data.count(b'\\":')
-    return b"%d %b" % (members, wire)
+    return b"%d %b" % (data.count(b":"), wire)
 
 
-_WRITER = msgspec.json.Encoder(order="deterministic")
-_RISKY = (
-    *((sign.encode(), b"\\u%04x" % ord(sign)) for sign in "<>&"),
-    *((sign.encode(), b"\\u%04x" % ord(sign)) for sign in "\u2028\u2029"),
-)
+def fractions(packed: bytes) -> bytes:
+    """Write floats of 8 bytes, each text with a zero byte behind it.
 
-
-def text_of(wire: bytes) -> bytes | None:
-    """Turn MessagePack into a text; the names of each object are sorted.
-
-    Returns:
-      ``None`` for a value that has to go the slow way: one with a string that is not
-      UTF-8.
+    They are of a size that is written without an exponent.
     """
-    try:
-        text = _WRITER.encode(msgspec.msgpack.decode(wire))
-    except (ValueError, RecursionError):
-        return None
-    for sign, escaped in _RISKY:
-        if sign in text:
-            text = text.replace(sign, escaped)
-    return text
+    text = msgspec.json.encode(array("d", packed).tolist())
+    return text[1:-1].replace(b",", b"\0") + b"\0"
+
+
+STRINGS, INTEGERS, FLOATS, ROWS = 1, 2, 3, 4
+ALIKE = 8
+"""From how many items on a list is looked at: whether they are all of one kind."""
+
+MOST_COLUMNS = 50
+
+
+def _packed(value: Any) -> Any:
+    """Put lists of like items in forms that Lua reads many at a time.
+
+    Texts end in a zero byte, numbers are 8 bytes wide, and objects with the same keys
+    in the same order become their keys and one list a key.
+    """
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(item) is list or type(item) is dict:
+                value[key] = _packed(item)
+    elif type(value) is list:
+        return _packed_list(value)
+    return value
+
+
+def _packed_list(items: list[Any]) -> Any:
+    if len(items) >= ALIKE:
+        kinds = set(map(type, items))
+        if len(kinds) == 1:
+            packed = _alike(items, *kinds)
+            if packed is not None:
+                return packed
+        elif list not in kinds and dict not in kinds:
+            return items
+        if kinds == {list} and max(map(len, items)) < ALIKE:
+            inner = set(map(type, chain.from_iterable(items)))
+            if list not in inner and dict not in inner:
+                return items
+    for i, item in enumerate(items):
+        if type(item) is list or type(item) is dict:
+            items[i] = _packed(item)
+    return items
+
+
+def _alike(items: list[Any], kind: type) -> msgspec.msgpack.Ext | None:
+    if kind is str:
+        text = "\0".join(items)
+        if text.count("\0") == len(items) - 1:
+            packed = b"%d %b\0" % (len(items), text.encode())
+            return msgspec.msgpack.Ext(STRINGS, packed)
+    elif kind is float:
+        return msgspec.msgpack.Ext(FLOATS, array("d", items).tobytes())
+    elif kind is int:
+        with contextlib.suppress(OverflowError):
+            return msgspec.msgpack.Ext(INTEGERS, array("q", items).tobytes())
+    elif kind is dict:
+        keys = tuple(items[0])
+        if 0 < len(keys) <= MOST_COLUMNS and set(map(tuple, items)) == {keys}:
+            columns = map(list, zip(*map(dict.values, items), strict=True))
+            rows = [keys, len(items), *map(_packed_list, columns)]
+            return msgspec.msgpack.Ext(ROWS, msgspec.msgpack.encode(rows))
+    return None
+
+
+def members(data: bytes) -> int:
+    """Count the members of a valid text whose strings hold colons.
+
+    The number is right or too large: strings that begin with a colon are counted, too,
+    and then the text goes the slow way for nothing. Blanks before a colon and keys that
+    end in a backslash would make it too small: then it is -1.
+    """
+    if b'\\\\":' in data or _SPACED.search(data):
+        return -1
+    return data.count(b'":') - data.count(b'\\":')
 
 
 def _check_text(value: Any) -> None:

@@ -1,9 +1,7 @@
 -- The quick ways of `json`, for what nearly all values and texts are; all else, and every error, is
 -- Python's (codec.py), which both ways agree with.
 --
--- Writing walks the table here: plain tables of named fields or lists, nested as far as allowed. A
--- small one becomes text at once. A larger one becomes MessagePack, whose strings need neither quotes
--- nor a look at each letter, and Python's fast writer makes text of that.
+-- Writing walks the table here: plain tables of named fields or lists, nested as far as allowed.
 -- Reading has Python's fast parser write MessagePack, which is read here. That parser keeps the last
 -- of two equal keys, which is an error for us: so Python says how many members the text has, and the
 -- reader counts those it gets.
@@ -13,14 +11,13 @@ local raw = P.raw
 local rawtype, rawnext, rawmt, rawlen, math_type =
   raw.type, raw.next, raw.getrawmetatable, raw.rawlen, raw.math.type
 local concat, sort, table_unpack = raw.table.concat, raw.table.sort, raw.table.unpack
-local byte, char, find, format, gsub, pack, sub, unpack =
-  raw.string.byte, raw.string.char, raw.string.find, raw.string.format, raw.string.gsub,
-  raw.string.pack, raw.string.sub, raw.string.unpack
+local byte, find, format, gsub, pack, sub, unpack =
+  raw.string.byte, raw.string.find, raw.string.format, raw.string.gsub, raw.string.pack,
+  raw.string.sub, raw.string.unpack
 local tonumber, tointeger, utf8_len = raw.tonumber, raw.math.tointeger, raw.utf8.len
 local brands, objects = P.brands, P.objects
 
-local MOST_TABLES, MOST_LEVELS = 10000, 129
-local SMALL, SHORT = 60, 8 -- pieces of a text, items of a list
+local MOST_TABLES, MOST_PIECES, MOST_LEVELS = 10000, 100000, 129
 local LARGE = 256 * 1024
 
 -- Writing -----------------------------------------------------------------------------------------
@@ -39,8 +36,11 @@ local LAX = utf8_len("\xed\xa0\x80") ~= nil -- Lua 5.3 lets surrogates pass
 
 -- The JSON text of a string; nil if it is not UTF-8.
 local function quoted(s)
-  if find(s, "[\128-\255]") then
-    if not utf8_len(s) or LAX and find(s, "\xed[\xa0-\xbf]") then
+  local chars = utf8_len(s)
+  if not chars then
+    return nil
+  elseif chars ~= #s then
+    if LAX and find(s, "\xed[\xa0-\xbf]") then
       return nil
     elseif find(s, "\226\128[\168\169]") then
       s = gsub(gsub(s, '[%z\1-\31"\\<>&]', ESCAPES), "\226\128[\168\169]", SEPARATORS)
@@ -50,69 +50,51 @@ local function quoted(s)
   return '"' .. gsub(s, '[%z\1-\31"\\<>&]', ESCAPES) .. '"'
 end
 
--- Names met before, with what stands before and behind them.
-local NAMES, names_left = {}, 4000
-
-local function name_text(k)
-  local text = quoted(k)
-  if not text then
-    return nil
-  end
-  text = "," .. text .. ":"
-  if #k <= 40 then
-    if names_left == 0 then
-      NAMES, names_left = {}, 4000
-    end
-    names_left = names_left - 1
-    NAMES[k] = text
-  end
-  return text
-end
-
 -- A number inside a table; nil for what takes thought.
-local function number_text(v)
-  if math_type(v) == "integer" then
-    return format("%d", v)
-  elseif v ~= v or v - v ~= 0 then
+local function float_text(v)
+  if v ~= v or v - v ~= 0 then
     return "null"
   end
   local whole = tointeger(v)
   if whole then
     return format("%d", whole)
   end
-  for digits = 14, 17 do
-    local text = format("%." .. digits .. "g", v)
-    if tonumber(text) == v then
-      return not find(text, "e", 1, true) and text or nil
+  -- The shortest text that reads back: zeros at the end are not written, so 15 digits do for less.
+  local text = format("%.15g", v)
+  if tonumber(text) ~= v then
+    text = format("%.16g", v)
+    if tonumber(text) ~= v then
+      text = format("%.17g", v)
     end
+  end
+  return not find(text, "e", 1, true) and text or nil
+end
+
+-- Short strings and small integers met before, with their text: to look there costs a tenth of
+-- writing one anew. When many were new none is added for a while, for then few will come again.
+local TEXTS, texts_left = nil, 0
+local SHORT, MOST_TEXTS, PAUSE = 24, 4000, 20000
+
+local function forget_texts()
+  TEXTS, texts_left = { [true] = "true", [false] = "false" }, MOST_TEXTS
+end
+forget_texts()
+
+local function remember_text(v, text)
+  texts_left = texts_left - 1
+  if texts_left >= 0 then
+    TEXTS[v] = text
+  elseif texts_left < -PAUSE then
+    forget_texts()
   end
 end
 
--- The pieces of what is being written, how many tables are in it, and whether it is too long for a
--- text. Nothing here can set the task aside, so one of each serves all.
-local out, tables, large
+-- Key sets met before: first key in the table -> number of keys -> the keys in order, and what
+-- stands before the value of each.
+local SHAPES, shapes_left = {}, 1000
 
-local write
-
-local function write_list(t, count, n, level)
-  out[n + 1] = "["
-  n = n + 1
-  for i = 1, count do
-    if i > 1 then
-      n = n + 1
-      out[n] = ","
-    end
-    n = write(t[i], n, level)
-    if not n then
-      return nil
-    end
-  end
-  out[n + 1] = "]"
-  return n + 1
-end
-
-local function write_map(t, n, level)
-  local keys, count = {}, 0
+local function new_shape(t, first)
+  local keys, names, count = {}, {}, 0
   for k in rawnext, t do
     if rawtype(k) ~= "string" then
       return nil
@@ -123,17 +105,54 @@ local function write_map(t, n, level)
   if count > 1 then
     sort(keys)
   end
-  local first = n + 1
   for i = 1, count do
-    local k = keys[i]
-    local name, v = NAMES[k] or name_text(k), t[k]
-    if not name then
+    local text = quoted(keys[i])
+    if not text then
       return nil
     end
-    out[n + 1] = name
-    if rawtype(v) == "string" and not find(v, '[%c"\\<>&\128-\255]') then
-      out[n + 2], out[n + 3], out[n + 4] = '"', v, '"'
-      n = n + 4
+    names[i] = (i == 1 and "{" or ",") .. text .. ":"
+  end
+  local shape = { keys = keys, names = names, count = count }
+  if count <= 64 then
+    if shapes_left == 0 then
+      SHAPES, shapes_left = {}, 1000
+    end
+    shapes_left = shapes_left - 1
+    local by_count = SHAPES[first]
+    if not by_count then
+      by_count = {}
+      SHAPES[first] = by_count
+    end
+    by_count[count] = shape
+  end
+  return shape
+end
+
+-- The pieces of the text being written, and how many tables are in it; fractions, which Python
+-- writes in a third of the time, and the places of their texts. Nothing here can set the task aside,
+-- so one of each serves all.
+local out, tables, floats, places, fractions
+local FEW = 8
+
+local write
+
+-- A table whose keys are 1..count: the new n; nil if it is none, or something in it does not fit.
+local function write_list(t, count, n, level)
+  local mark, i = "[", 0
+  for k, v in rawnext, t do
+    i = i + 1
+    if k ~= i then
+      return nil
+    end
+    out[n + 1] = mark
+    mark = ","
+    local text = TEXTS[v]
+    if text then
+      n = n + 2
+      out[n] = text
+    elseif math_type(v) == "integer" then
+      n = n + 2
+      out[n] = v
     else
       n = write(v, n + 1, level)
       if not n then
@@ -141,39 +160,92 @@ local function write_map(t, n, level)
       end
     end
   end
-  out[first] = "{" .. sub(out[first], 2)
+  out[n + 1] = "]"
+  return i == count and n + 1 or nil
+end
+
+-- Write the members of a table with the keys of a shape: nil if one has no value, and then false
+-- if its value does not fit.
+local function write_members(t, shape, n, level)
+  local keys, names = shape.keys, shape.names
+  for i = 1, shape.count do
+    local v = t[keys[i]]
+    local text = TEXTS[v]
+    out[n + 1] = names[i]
+    if text then
+      n = n + 2
+      out[n] = text
+    elseif v == nil then
+      return nil
+    else
+      n = write(v, n + 1, level)
+      if not n then
+        return nil, true
+      end
+    end
+  end
   out[n + 1] = "}"
   return n + 1
 end
 
-local function is_list(t, count)
-  local i = 0
-  for k in rawnext, t do
-    i = i + 1
-    if k ~= i and (math_type(k) ~= "integer" or k < 1 or k > count) then
-      return false
-    end
+local function write_map(t, first, n, level)
+  local count = 0
+  for _ in rawnext, t do
+    count = count + 1
   end
-  return i == count
+  local by_count = SHAPES[first]
+  local shape = by_count and by_count[count]
+  if shape then
+    local after, unfit = write_members(t, shape, n, level)
+    if after or unfit then
+      return after
+    end
+    -- As many keys, but others.
+  end
+  shape = new_shape(t, first)
+  return shape and (write_members(t, shape, n, level))
 end
 
 -- Write a value behind the n-th piece: the new n, or nil if it is not one for the quick way.
 function write(v, n, level)
   local kind = rawtype(v)
   if kind == "string" then
-    local text = v
-    if find(v, '[%c"\\<>&\128-\255]') then
+    local size = #v
+    -- Quotes, backslashes and control characters make it longer than that.
+    local text = format("%q", v)
+    local chars = #text == size + 2 and utf8_len(v)
+    if not chars or find(v, "<", 1, true) or find(v, ">", 1, true) or find(v, "&", 1, true)
+      or chars ~= size and (LAX or find(v, "\226\128", 1, true)) then
       text = quoted(v)
       if not text then
         return nil
       end
-      out[n + 1] = text
+    end
+    if size <= SHORT then
+      remember_text(v, text)
+    end
+    out[n + 1] = text
+    return n + 1
+  elseif kind == "number" then
+    if math_type(v) == "integer" then
+      if v >= -1000 and v <= 1000 then
+        remember_text(v, format("%d", v))
+      end
+      out[n + 1] = v
       return n + 1
     end
-    out[n + 1], out[n + 2], out[n + 3] = '"', text, '"'
-    return n + 3
-  elseif kind == "number" then
-    local text = number_text(v)
+    local whole = tointeger(v)
+    if whole then
+      out[n + 1] = whole
+      return n + 1
+    end
+    local size = v < 0 and -v or v
+    if size >= 1e-4 and size < 1e15 then
+      fractions = fractions + 1
+      floats[fractions], places[fractions], out[n + 1] = v, n + 1, ""
+      return n + 1
+    end
+    local text = float_text(v)
     if not text then
       return nil
     end
@@ -181,26 +253,20 @@ function write(v, n, level)
     return n + 1
   elseif kind == "table" then
     local mt = rawmt(v)
-    if n > SMALL then
-      large = true
+    tables = tables + 1
+    if level > MOST_LEVELS or tables > MOST_TABLES or n > MOST_PIECES or mt and brands[mt] then
       return nil
-    elseif mt and brands[mt] then
-      return nil
-    elseif rawnext(v) == nil then
+    end
+    local first = rawnext(v)
+    if first == nil then
       out[n + 1] = objects[v] and "{}" or "[]"
       return n + 1
     end
     local count = rawlen(v)
     if count > 0 then
-      if is_list(v, count) then
-        return write_list(v, count, n, level + 1)
-      end
-      return nil
+      return write_list(v, count, n, level + 1)
     end
-    return write_map(v, n, level + 1)
-  elseif kind == "boolean" then
-    out[n + 1] = v and "true" or "false"
-    return n + 1
+    return write_map(v, first, n, level + 1)
   end
   out[n + 1] = "null"
   return n + 1
@@ -218,159 +284,54 @@ local function encode_there(v)
   raw.error(text, 0)
 end
 
--- Writing much ------------------------------------------------------------------------------------
+local EIGHT_TEXTS, EIGHT_FLOATS = "zzzzzzzz", "=dddddddd"
 
-local TEXT_HEADS, MAP_HEADS, LIST_HEADS = {}, {}, {}
-for i = 0, 255 do
-  TEXT_HEADS[i] = i < 32 and char(0xa0 + i) or char(0xd9, i)
-end
-for i = 0, 15 do
-  MAP_HEADS[i], LIST_HEADS[i] = char(0x80 + i), char(0x90 + i)
-end
-
--- Names and whole numbers met before, as MessagePack.
-local WIRE_NAMES, wire_names_left = {}, 4000
-local WIRE_NUMBERS, wire_numbers_left = {}, 4000
-
-local function wire_name(k)
-  local size = #k
-  local wire = (TEXT_HEADS[size] or pack(">BI4", 0xdb, size)) .. k
-  if size <= 40 then
-    if wire_names_left == 0 then
-      WIRE_NAMES, wire_names_left = {}, 4000
+local function write_fractions(pieces)
+  local n, at = fractions, 1
+  if n < FEW then
+    for i = 1, n do
+      pieces[places[i]] = float_text(floats[i])
     end
-    wire_names_left = wire_names_left - 1
-    WIRE_NAMES[k] = wire
+    return
   end
-  return wire
-end
-
-local function wire_integer(v)
-  local wire = pack(">Bi8", 0xd3, v)
-  if wire_numbers_left > 0 then
-    wire_numbers_left = wire_numbers_left - 1
-    WIRE_NUMBERS[v] = wire
+  local packed, f, k = {}, floats, 0
+  for i = n + 1, n + 7 do
+    f[i] = 0.5 -- to a multiple of eight
   end
-  return wire
-end
-
--- A float that is not whole; nil for those that are written with an exponent.
-local function wire_float(v)
-  if v ~= v or v - v ~= 0 then
-    return "\xc0"
+  for i = 1, n, 8 do
+    k = k + 1
+    packed[k] = pack(EIGHT_FLOATS, f[i], f[i + 1], f[i + 2], f[i + 3], f[i + 4], f[i + 5],
+      f[i + 6], f[i + 7])
   end
-  local whole = tointeger(v)
-  if whole then
-    return WIRE_NUMBERS[whole] or wire_integer(whole)
+  local texts = F._fractions(concat(packed, "", 1, k))
+  for i = 1, n, 8 do
+    f[i], f[i + 1], f[i + 2], f[i + 3], f[i + 4], f[i + 5], f[i + 6], f[i + 7], at =
+      unpack(EIGHT_TEXTS, texts, at)
   end
-  local size = v < 0 and -v or v
-  return size >= 1e-4 and size < 1e15 and pack(">Bd", 0xcb, v) or nil
-end
-
-local wire_table
-
--- Write a value behind the n-th piece: the new n, or nil if it is not one for the quick way.
-local function wire_value(v, n, level)
-  local kind = rawtype(v)
-  if kind == "string" then
-    local size = #v
-    out[n + 1], out[n + 2] = TEXT_HEADS[size] or pack(">BI4", 0xdb, size), v
-    return n + 2
-  elseif kind == "table" then
-    return wire_table(v, n, level)
-  elseif kind == "number" then
-    local wire
-    if math_type(v) == "integer" then
-      wire = WIRE_NUMBERS[v] or wire_integer(v)
-    else
-      wire = wire_float(v)
-      if not wire then
-        return nil
-      end
-    end
-    out[n + 1] = wire
-  elseif kind == "boolean" then
-    out[n + 1] = v and "\xc3" or "\xc2"
-  else
-    out[n + 1] = "\xc0"
+  for i = 1, n do
+    pieces[places[i]] = f[i]
   end
-  return n + 1
-end
-
-function wire_table(t, n, level)
-  local mt = rawmt(t)
-  tables = tables + 1
-  if level > MOST_LEVELS or tables > MOST_TABLES or mt and brands[mt] then
-    return nil
-  end
-  local first = n + 1
-  local count = rawlen(t)
-  n = first
-  if count > 0 then
-    if not is_list(t, count) then
-      return nil
-    end
-    for i = 1, count do
-      n = wire_value(t[i], n, level + 1)
-      if not n then
-        return nil
-      end
-    end
-    out[first] = LIST_HEADS[count] or pack(">BI4", 0xdd, count)
-    return n
-  end
-  for k, v in rawnext, t do
-    if rawtype(k) ~= "string" then
-      return nil
-    end
-    count = count + 1
-    out[n + 1] = WIRE_NAMES[k] or wire_name(k)
-    if rawtype(v) == "string" then
-      local size = #v
-      out[n + 2], out[n + 3] = TEXT_HEADS[size] or pack(">BI4", 0xdb, size), v
-      n = n + 3
-    else
-      n = wire_value(v, n + 1, level + 1)
-      if not n then
-        return nil
-      end
-    end
-  end
-  if count == 0 and not objects[t] then
-    out[first] = LIST_HEADS[0]
-  else
-    out[first] = MAP_HEADS[count] or pack(">BI4", 0xdf, count)
-  end
-  return n
 end
 
 local function encode(v)
   if rawtype(v) ~= "table" then
     return F.encode(v)
   end
-  out, large = {}, rawlen(v) > SHORT
-  local n = not large and write(v, 0, 1) or nil
-  if large then
-    tables, out = 0, {}
-    n = wire_table(v, 0, 1)
-  end
+  out, tables, floats, places, fractions = {}, 0, {}, {}, 0
+  local n = write(v, 0, 1)
   local pieces = out
   out = nil
+  if n and fractions > 0 then
+    write_fractions(pieces)
+  end
+  floats, places = nil, nil
   if not n then
-    return F.encode(v)
+    return encode_there(v)
   end
   if n > 200 then
     P.charge(n)
   end
-  local text = concat(pieces, "", 1, n)
-  if not large then
-    return text, nil
-  end
-  text = F._text_of(text)
-  if not text then
-    return F.encode(v)
-  end
-  return text, nil
+  return concat(pieces, "", 1, n), nil
 end
 
 -- Reading -----------------------------------------------------------------------------------------
@@ -446,6 +407,88 @@ end
 local NUMBERS = { [0xcb] = { ">d", 8 }, [0xcc] = { ">B", 1 }, [0xcd] = { ">I2", 2 },
   [0xce] = { ">I4", 4 }, [0xcf] = { ">i8", 8 }, [0xd0] = { ">b", 1 }, [0xd1] = { ">i2", 2 },
   [0xd2] = { ">i4", 4 }, [0xd3] = { ">i8", 8 } }
+-- Lists of like items (codec.py): the length of the data and its place.
+local EXTENSIONS = { [0xc7] = ">I1", [0xc8] = ">I2", [0xc9] = ">I4" }
+for i = 0, 4 do
+  EXTENSIONS[0xd4 + i] = 1 << i
+end
+local STRINGS, INTEGERS, FLOATS = 1, 2, 3
+local EIGHT = { "z", "=i8", "=d" }
+for i = 1, 3 do
+  EIGHT[i + 3] = raw.string.rep(EIGHT[i], 8)
+end
+
+local function read_alike(kind, pos, count)
+  local one, eight = EIGHT[kind], EIGHT[kind + 3]
+  local t = count <= 200000 and { table_unpack(NOTHING, 1, count) } or {}
+  local i = 1
+  while i + 7 <= count do
+    t[i], t[i + 1], t[i + 2], t[i + 3], t[i + 4], t[i + 5], t[i + 6], t[i + 7], pos =
+      unpack(eight, input, pos)
+    i = i + 8
+  end
+  while i <= count do
+    t[i], pos = unpack(one, input, pos)
+    i = i + 1
+  end
+  return t
+end
+
+-- Functions that make rows of columns, by their keys.
+local MAKERS, makers_left = {}, 200
+
+local function new_maker(keys, name)
+  local locals, values, fields = {}, {}, {}
+  for i = 1, #keys do
+    locals[i] = "c" .. i
+    values[i] = "columns[" .. i + 2 .. "]"
+    fields[i] = format("[%q]=c%d[i]", keys[i], i)
+  end
+  local maker = raw.load(format(
+    "local t, n, columns = ... local %s = %s for i = 1, n do t[i] = {%s} end",
+    concat(locals, ","), concat(values, ","), concat(fields, ",")), "=rows", "t", {})
+  if makers_left == 0 then
+    MAKERS, makers_left = {}, 200
+  end
+  makers_left = makers_left - 1
+  MAKERS[name] = maker
+  return maker
+end
+
+local function read_rows(pos, level)
+  if level + 2 > MOST_LEVELS then
+    raw.error(UNFIT, 0)
+  end
+  local parts = read(pos, level)
+  local keys, count = parts[1], parts[2]
+  members = members + #keys * count
+  local t = count <= 200000 and { table_unpack(NOTHING, 1, count) } or {}
+  local name = concat(keys, "\0")
+  local make = MAKERS[name] or new_maker(keys, name)
+  make(t, count, parts)
+  for i = 1, count do
+    if rawnext(t[i]) == nil then
+      objects[t[i]] = true
+    end
+  end
+  return t
+end
+
+local function read_extension(b, pos, level)
+  local size = EXTENSIONS[b]
+  if b < 0xd4 then
+    size, pos = unpack(size, input, pos)
+  end
+  local kind, after = byte(input, pos), pos + 1 + size
+  if kind == STRINGS then
+    local blank = find(input, " ", pos, true)
+    return read_alike(kind, blank + 1, tonumber(sub(input, pos + 1, blank - 1))), after
+  elseif kind == INTEGERS or kind == FLOATS then
+    return read_alike(kind, pos + 1, size // 8), after
+  end
+  return read_rows(pos + 1, level), after
+end
+
 local LENGTHS = { [0xd9] = ">I1", [0xda] = ">I2", [0xdb] = ">I4", [0xdc] = ">I2", [0xdd] = ">I4",
   [0xde] = ">I2", [0xdf] = ">I4" }
 
@@ -483,6 +526,8 @@ function read(pos, level)
     return true, pos + 1
   elseif b == 0xc2 then
     return false, pos + 1
+  elseif b ~= 0xc0 then
+    return read_extension(b, pos + 1, level)
   end
   return nil, pos + 1
 end
@@ -491,7 +536,8 @@ local function decode(text)
   if rawtype(text) ~= "string" or #text > LARGE then
     return F.decode(text)
   end
-  -- In front stands the number of members, as a text that ends in a blank.
+  -- In front stands the number of colons, as a text that ends in a blank. Are there as many members,
+  -- then no key came twice; else strings hold colons, perhaps, and members are counted.
   local wire = F._transcode(text)
   if not wire then
     return F.decode(text)
@@ -505,7 +551,7 @@ local function decode(text)
       raw.error(v, 0)
     end
     return F.decode(text)
-  elseif members ~= tonumber(sub(wire, 1, from - 1)) then
+  elseif members ~= tonumber(sub(wire, 1, from - 1)) and members ~= F._members(text) then
     return F.decode(text)
   end
   if #text > 3200 then
