@@ -445,7 +445,7 @@ def test_shop(tmp_path: Path) -> None:
         out = server.ask("POST", "/api/cart/u/checkout")
         assert out.status == 200
         assert out.body["status"] == "checked_out"
-        server.wait_for("Delivered")
+        server.wait_for("order.delivered")  # what the notifier says, after delivery
         empty = server.ask("GET", "/api/cart/u").body
         assert empty["items"] == []
         assert empty["message"] == "Cart is empty (no active session)"
