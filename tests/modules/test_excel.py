@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import threading
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def run(folder: Path, body: str) -> Any:
     return run_application(
         folder,
         f"{HEAD}\nlocal function main()\n{body}\nend\nreturn {{main = main}}",
-        modules="excel, fs, archive",
+        modules="excel, fs, archive, time",
         entries=ENTRIES,
     )
 
@@ -216,13 +217,17 @@ def test_formulas_show_what_they_had_given() -> None:
     made.save(out)
     changed = io.BytesIO()
     with zipfile.ZipFile(out) as old, zipfile.ZipFile(changed, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name.endswith("sheet1.xml"):
+        for part in old.namelist():
+            data = old.read(part)
+            if part.endswith("sheet1.xml"):
                 data = re.sub(rb"</f><v ?/>|</f><v></v>", b"</f><v>4</v>", data)
-            new.writestr(name, data)
+            new.writestr(part, data)
     book = Book.read(changed.getvalue())
-    assert list(book.rows(book.find("s"), 1, 10)) == [["2"], ["4"]]
+    name = book.find("s")
+    assert name is not None
+    assert list(book.stream(name)) == [["2"], ["4"]]
+    assert not book.loaded
+    assert list(book.rows(name, 1, 10)) == [["2"], ["4"]]
     book.put("S", "B1", "new")
     again = openpyxl.load_workbook(io.BytesIO(book.write()))
     assert again["S"]["A2"].value == "=A1*2"
@@ -232,12 +237,12 @@ def test_sheets_that_only_look_large() -> None:
     """One far cell costs what it is worth, and too many are refused."""
     book = Book.new()
     book.put("Sheet1", "XFD3", "far")
-    rows = list(book.rows(book.find("Sheet1"), 1, 100))
+    rows = list(book.rows("Sheet1", 1, 100))
     assert [len(row) for row in rows] == [0, 0, 16384]
     for row in range(1, 401):
         book.put("Sheet1", f"XFD{row}", "x")
     with pytest.raises(InternalError, match="more than"):
-        list(book.rows(book.find("Sheet1"), 1, 1000))
+        list(book.rows("Sheet1", 1, 1000))
 
 
 def test_bombs_are_refused() -> None:
@@ -250,3 +255,126 @@ def test_bombs_are_refused() -> None:
         Book.read(out.getvalue())
     with pytest.raises(InternalError, match="not an xlsx"):
         Book.read(b"")
+
+
+def test_rows_come_from_the_file_until_it_is_changed() -> None:
+    """Both ways give the same texts (7: streaming)."""
+    made = openpyxl.Workbook()
+    sheet = made.active
+    sheet.title = "S"
+    rows: list[list[Any]] = [
+        ["a", 1, 2.5, True, None, "_x0041_"],
+        [],
+        [dt.date(2024, 2, 29), None, 0.5],
+        [None, None, "end"],
+    ]
+    for number, row in enumerate(rows, 1):
+        for column, value in enumerate(row, 1):
+            sheet.cell(number, column, value)
+    sheet["C3"].number_format = "0%"
+    out = io.BytesIO()
+    made.save(out)
+    book = Book.read(out.getvalue())
+    assert book.names == ["S"]
+    streamed = list(book.stream("S"))
+    assert streamed[1] == []
+    assert streamed[2][2] == "50%"
+    assert not book.loaded
+    assert list(book.rows("S", 1, 100)) == streamed
+    assert book.loaded
+
+
+def test_a_cursor_goes_on_when_its_book_is_changed(tmp_path: Path) -> None:
+    """It reads what was in the file; a new one sees the change."""
+    body = """
+    local wb = excel.new()
+    for i = 1, 30 do wb:set_cell_value("Sheet1", "A" .. i, "r" .. i) end
+    local out = v:open("x.xlsx", "w")
+    wb:write_to(out)
+    out:close()
+    local again = excel.open(v:open("x.xlsx", "r"))
+    local cursor = again:rows("sheet1")
+    local first = cursor:read(2)
+    again:set_cell_value("Sheet1", "A3", "changed")
+    local second = cursor:read(1)
+    local other = again:rows("Sheet1")
+    other:read(2)
+    return { first[2][1], second[1][1], other:read()[1][1], #cursor:read(100),
+      cursor:read() == nil, #again:get_rows("Sheet1"), again:new_sheet("More") }
+    """
+    assert run(tmp_path, body) == ["r2", "r3", "changed", 27, True, 30, 1]
+
+
+def test_a_process_ends_while_a_workbook_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is left to itself, and nobody else may change the book meanwhile."""
+    begun, go_on = threading.Event(), threading.Event()
+    whole = Book.read
+
+    def slow(data: bytes) -> Book:
+        begun.set()
+        assert go_on.wait(20)
+        return whole(data)
+
+    monkeypatch.setattr(Book, "read", slow)
+    entries = """
+  - name: reader
+    kind: process.lua
+    source: |
+      return { main = function()
+        excel.open(fs.get("app:data"):open("x.xlsx", "r"))
+      end }
+    method: main
+    modules: [excel, fs]
+"""
+    body = """
+    local wb = excel.new()
+    local out = v:open("x.xlsx", "w")
+    wb:write_to(out)
+    out:close()
+    local pid = process.spawn_monitored("app:reader", "app:processes")
+    time.sleep("200ms")
+    process.terminate(pid)
+    local event = process.events():receive()
+    return event.result.error:message()
+    """
+    (tmp_path / "data").mkdir()
+    try:
+        got = run_application(
+            tmp_path,
+            f"{HEAD}\nlocal function main()\n{body}\nend\nreturn {{main = main}}",
+            modules="excel, fs, process, time",
+            entries=ENTRIES + entries,
+        )
+    finally:
+        go_on.set()
+    assert begun.is_set()
+    assert got == "process terminated"
+
+
+def test_a_book_in_use_is_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that writes it would see it in the middle of a change."""
+    whole = Book.write
+    go_on = threading.Event()
+
+    def slow(book: Book) -> bytes:
+        assert go_on.wait(20)
+        return whole(book)
+
+    monkeypatch.setattr(Book, "write", slow)
+    body = """
+    local wb = excel.new()
+    local done = channel.new()
+    local out = v:open("x.xlsx", "w")
+    coroutine.spawn(function() done:send(wb:write_to(out) == nil) end)
+    time.sleep("20ms") -- it has begun
+    local err = wb:set_cell_value("Sheet1", "A1", 1)
+    local written = done:receive()
+    return { err:message(), written, wb:set_cell_value("Sheet1", "A1", 1) == nil }
+    """
+    threading.Timer(0.2, go_on.set).start()
+    got = run(tmp_path, body)
+    assert got == ["another coroutine is using this workbook", True, True]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
 
 from wippy_trio.modules._stream import Stream, read_some
-from wippy_trio.modules.excel.book import MOST_BYTES, Book
+from wippy_trio.modules.excel.book import MOST_BYTES, Book, collected
 from wippy_trio.modules.fs import write_all
 from wippy_trio.modules.fs.files import File
 from wippy_trio.sdk import (
@@ -16,10 +19,16 @@ from wippy_trio.sdk import (
     MisuseError,
     during,
     method,
+    move_to_thread,
     run_in_thread,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["MODULE"]
+
+T = TypeVar("T")
 
 MODULE = LuaModule(
     "excel",
@@ -56,6 +65,7 @@ return F
 """,
 )
 
+LARGE = 256 * 1024
 _PIECE = 1 << 20
 _MOST_BATCH = 10_000
 
@@ -71,6 +81,8 @@ class Rows:
         self._next = 1
         self._closed = False
         self._error: Error | None = None
+        self._stream = None if book._book.loaded else book._book.stream(sheet)
+        self._turn = trio.Lock()
 
     def __str__(self) -> str:
         return "excel.Rows{}"
@@ -85,14 +97,20 @@ class Rows:
         if self._error is not None:
             raise self._error
         count = min(count, _MOST_BATCH)
-        first, self._next = self._next, self._next + count
-        try:
-            rows = await run_in_thread(
-                lambda: list(self._owner._book.rows(self._sheet, first, count))
-            )
-        except Error as error:
-            self._error = error
-            raise
+        async with self._turn:
+            try:
+                if self._stream is not None:
+                    rows = await self._owner._compute(
+                        lambda: collected(islice(self._stream or (), count))
+                    )
+                else:
+                    first, self._next = self._next, self._next + count
+                    rows = await self._owner._compute(
+                        lambda: list(self._owner._book.rows(self._sheet, first, count))
+                    )
+            except Error as error:
+                self._error = error
+                raise
         return rows or None
 
     @method(pair=False)
@@ -109,6 +127,7 @@ class Workbook:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._closed = False
+        self._busy = 0
 
     def __str__(self) -> str:
         return f"excel.Workbook{{{'closed' if self._closed else ''}}}"
@@ -118,9 +137,31 @@ class Workbook:
             raise InternalError("workbook is closed")
         return self._book
 
+    def _change(self) -> Book:
+        """Open it for a change, which nobody may see in the middle.
+
+        Raises:
+          InternalError: It is closed, or a thread is at work on it.
+        """
+        book = self._open()
+        if self._busy:
+            raise InternalError("another coroutine is using this workbook")
+        if not book.loaded:
+            move_to_thread()
+        return book
+
+    async def _compute(self, run: Callable[[], T]) -> T:
+        """Do in a thread what takes time; one that is cancelled ends by itself."""
+        self._busy += 1
+        try:
+            return await run_in_thread(run, abandon=True)
+        finally:
+            self._busy -= 1
+
+    @method(offload=LARGE)
     def new_sheet(self, name: str) -> int:
         """Make a sheet, or find it; its place from 0."""
-        book = self._open()
+        book = self._change()
         with during("create sheet"):
             return book.add_sheet(name)
 
@@ -135,8 +176,10 @@ class Workbook:
         if found is None:
             raise InternalError(f"sheet {sheet} does not exist", context="get rows")
         with during("get rows"):
-            rows: list[list[str]] = await run_in_thread(
-                lambda: list(book.rows(found, 1, 1 << 30))
+            rows = await self._compute(
+                lambda: collected(
+                    book.rows(found, 1, 1 << 30) if book.loaded else book.stream(found)
+                )
             )
         while rows and not rows[-1]:
             rows.pop()
@@ -150,11 +193,11 @@ class Workbook:
             raise InvalidError(f"sheet {sheet}: {reason}", retryable=False)
         return Rows(self, found)
 
-    @method(pair=False, opaque="text")
+    @method(pair=False, opaque="text", offload=LARGE)
     def set_cell_value(self, sheet: str, cell: str, value: Any) -> Any:
         """Put a value into a cell: nil, or an error."""
         try:
-            book = self._open()
+            book = self._change()
             with during("set cell value"):
                 book.put(sheet, cell, value)
         except Error as error:
@@ -171,7 +214,7 @@ class Workbook:
                 raise MisuseError("bad argument #1 to 'write_to' (userdata expected)")
             return _final(InternalError("value does not implement io.Writer"))
         try:
-            data = await run_in_thread(self._open().write)
+            data = await self._compute(self._open().write)
             if isinstance(writer, File):
                 await run_in_thread(write_all, writer._open(), data)
             else:
@@ -224,4 +267,4 @@ async def open_(reader: Any) -> Workbook:
     else:
         raise MisuseError("expected reader object")
     with during("open"):
-        return Workbook(await run_in_thread(Book.read, data))
+        return Workbook(await run_in_thread(Book.read, data, abandon=True))

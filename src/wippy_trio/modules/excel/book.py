@@ -16,9 +16,9 @@ from wippy_trio.modules.excel.formats import shown
 from wippy_trio.sdk import Error, InternalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Book"]
+__all__ = ["MOST_BYTES", "Book", "collected"]
 
 MOST_BYTES = 64 << 20
 _MOST_UNPACKED = 512 << 20
@@ -28,16 +28,22 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([1-9][0-9]{0,6})")
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384
 _FORBIDDEN = frozenset(":\\/?*[]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DAMAGE = (ValueError, KeyError, SyntaxError, OSError, zipfile.BadZipFile)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class Book:
-    """A workbook."""
+    """A workbook.
+
+    One that was read is not loaded whole before something of it is changed, or it is
+    written: until then its rows come from the file, one after the other.
+    """
 
     def __init__(self, book: Any, source: bytes | None = None) -> None:
-        self._book = book
-        self._source = source  # to look up what formulas had given
+        self._loaded = book
+        self._source = source  # also to look up what formulas had given
         self._values: Any = None
+        self._names: list[str] = []
 
     @classmethod
     def new(cls) -> Book:
@@ -56,7 +62,22 @@ class Book:
           InternalError: It is none, or unpacks to too much.
         """
         _check_size(data)
-        return cls(_load(data, values=False), data)
+        made = cls(None, data)
+        light = _load(data, values=True, light=True)
+        made._names = list(light.sheetnames)
+        light.close()
+        return made
+
+    @property
+    def loaded(self) -> bool:
+        """Whether all of it is in memory: then a change takes no time."""
+        return self._loaded is not None
+
+    @property
+    def _book(self) -> Any:
+        if self._loaded is None:
+            self._loaded = _load(self._source or b"", values=False)
+        return self._loaded
 
     def write(self) -> bytes:
         """Give it as a file."""
@@ -66,20 +87,20 @@ class Book:
 
     def close(self) -> None:
         """Let go of it."""
-        self._book = self._values = self._source = None
+        self._loaded = self._values = self._source = None
 
     # -- sheets ------------------------------------------------------------------------
 
     @property
     def names(self) -> list[str]:
         """Name the sheets in order."""
-        return list(self._book.sheetnames)
+        return list(self._loaded.sheetnames if self.loaded else self._names)
 
-    def find(self, name: str) -> Any:
-        """Find a sheet, ``None`` if there is none of that name."""
-        for known in self._book.sheetnames:
+    def find(self, name: str) -> str | None:
+        """Find a sheet: how its name is written, ``None`` if there is none."""
+        for known in self.names:
             if known.lower() == name.lower():
-                return self._book[known]
+                return known
         return None
 
     def add_sheet(self, name: str) -> int:
@@ -88,7 +109,7 @@ class Book:
         Raises:
           InternalError: It is no name of a sheet.
         """
-        for place, known in enumerate(self._book.sheetnames):
+        for place, known in enumerate(self.names):
             if known.lower() == name.lower():
                 return place
         if not name.strip():
@@ -120,7 +141,7 @@ class Book:
         column = _column(match[1]) if match else 0
         if not 1 <= row <= _LAST_ROW or not 1 <= column <= _LAST_COLUMN:
             raise InternalError(f"cannot convert cell {reference!r} to coordinates")
-        cell = found.cell(row, column)
+        cell = self._book[found].cell(row, column)
         if isinstance(value, bool):
             cell.value = value
             return
@@ -130,34 +151,55 @@ class Book:
         cell.value = _cell_text(value)
         cell.data_type = "s"  # also what begins with "="
 
-    def rows(self, sheet: Any, first: int, count: int) -> Iterator[list[str]]:
-        """Give rows of a sheet as texts, without their empty ends.
+    def rows(self, name: str, first: int, count: int) -> Iterator[list[str]]:
+        """Give rows of a sheet that is loaded as texts, without their empty ends.
 
         Raises:
           InternalError: They would be too many cells.
         """
-        made = 0
+        sheet = self._book[name]
+        limit = _Limit()
         last = min(sheet.max_row, first + count - 1)
         for number in range(first, last + 1):
             row: list[str] = []
             for cell in _cells(sheet, number):
-                text = self._text(sheet, cell)
-                if text:
-                    row += [""] * (cell.column - 1 - len(row))
-                    row.append(text)
-            made += len(row) + 1
-            if made > _MOST_CELLS:
-                raise InternalError(f"sheet has more than {_MOST_CELLS} cells")
+                _put(row, cell, self._text(sheet, cell))
+            limit.charge(row)
             yield row
+
+    def stream(self, name: str) -> Iterator[list[str]]:
+        """Give the same of a sheet as it was read, from the file.
+
+        Raises:
+          InternalError: The file is damaged.
+        """
+        book = _load(self._source or b"", values=True, light=True)
+        try:
+            sheet = book[name]
+            sheet.reset_dimensions()  # what the file says of its size may be wrong
+            for cells in sheet.iter_rows():
+                row: list[str] = []
+                for cell in cells:
+                    if cell.value is not None:
+                        text = shown(cell.value, cell.number_format)
+                        _put(row, cell, _unescaped(cell, text))
+                yield row
+        except (
+            ValueError,
+            KeyError,
+            SyntaxError,
+            OSError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise InternalError(f"not an xlsx workbook: {error}") from error
+        finally:
+            book.close()
 
     def _text(self, sheet: Any, cell: Any) -> str:
         value = cell.value
         if cell.data_type == "f":
             value = self._computed(sheet, cell)
-        text = shown(value, cell.number_format)
-        if cell.data_type == "s" and "_x" in text:
-            text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-        return text
+        return _unescaped(cell, shown(value, cell.number_format))
 
     def _computed(self, sheet: Any, cell: Any) -> Any:
         """Give what a formula had given when the file was written."""
@@ -168,6 +210,45 @@ class Book:
         if sheet.title not in self._values.sheetnames:
             return None
         return self._values[sheet.title].cell(cell.row, cell.column).value
+
+
+def collected(rows: Iterable[list[str]]) -> list[list[str]]:
+    """Take rows, unless they are too many cells.
+
+    Raises:
+      InternalError: They are.
+    """
+    limit = _Limit()
+    taken = []
+    for row in rows:
+        limit.charge(row)
+        taken.append(row)
+    return taken
+
+
+class _Limit:
+    """Count the cells that are given."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def charge(self, row: list[str]) -> None:
+        self._made += len(row) + 1
+        if self._made > _MOST_CELLS:
+            raise InternalError(f"sheet has more than {_MOST_CELLS} cells")
+
+
+def _put(row: list[str], cell: Any, text: str) -> None:
+    """Put the text of a cell into its row; an empty one is put when one follows."""
+    if text:
+        row += [""] * (cell.column - 1 - len(row))
+        row.append(text)
+
+
+def _unescaped(cell: Any, text: str) -> str:
+    if cell.data_type == "s" and "_x" in text:
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return text
 
 
 def _cells(sheet: Any, row: int) -> Iterator[Any]:
@@ -222,10 +303,12 @@ def _check_size(data: bytes) -> None:
         raise InternalError(f"workbook unpacks to more than {_MOST_UNPACKED} bytes")
 
 
-def _load(data: bytes, *, values: bool) -> Any:
+def _load(data: bytes, *, values: bool, light: bool = False) -> Any:
     import openpyxl  # noqa: PLC0415 - an extra
 
     try:
-        return openpyxl.load_workbook(io.BytesIO(data), data_only=values)
+        return openpyxl.load_workbook(
+            io.BytesIO(data), data_only=values, read_only=light
+        )
     except Exception as error:
         raise InternalError(f"not an xlsx workbook: {type(error).__name__}") from error
