@@ -6,6 +6,7 @@ import contextlib
 import io
 import struct
 import tarfile
+import threading
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.modules.application import run_application
 from wippy_trio.errors import Error, InternalError, InvalidError
+from wippy_trio.modules.archive import files
 from wippy_trio.modules.archive.formats import (
     Limits,
     detect,
@@ -26,6 +28,7 @@ from wippy_trio.modules.archive.formats import (
 from wippy_trio.modules.archive.reading import Account, TarArchive, ZipArchive
 from wippy_trio.modules.archive.walking import ZSTD, open_walk
 from wippy_trio.modules.archive.writing import open_packer
+from wippy_trio.services.fs.directory import DirectoryVolume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -489,3 +492,66 @@ def test_an_archive_ends_with_its_process(tmp_path: Path) -> None:
     assert run(tmp_path, body) is True
     with zipfile.ZipFile(tmp_path / "data/left.zip") as z:
         assert z.read("a") == b"kept"
+
+
+BUSY = """
+  - {name: data, kind: fs.directory, directory: data, auto_init: true}
+  - name: worker
+    kind: process.lua
+    source: |
+      return { main = function(what)
+        local v = fs.get("app:data")
+        if what == "extract" then
+          archive.open(v, "in.zip"):extract("a.txt", v, "out/a.txt")
+        else
+          archive.create(v, "out.zip"):add("a.txt", "hello")
+        end
+      end }
+    method: main
+    modules: [archive, fs]
+"""
+
+
+@pytest.mark.parametrize("what", ["extract", "add"])
+def test_a_process_ends_between_two_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What it had begun is closed; a file that was being extracted is removed (6)."""
+    go_on = threading.Event()
+    pump = files._pump
+
+    def slow_pump(*args: Any) -> bool:
+        pump(*args)
+        assert go_on.wait(20)
+        return True  # there would be more
+
+    monkeypatch.setattr(files, "_pump", slow_pump)
+    monkeypatch.setattr(
+        "wippy_trio.modules.archive.writer.Target.put_now",
+        lambda self, data: go_on.wait(20) and self._file.write(data),
+    )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/in.zip").write_bytes(packed("zip", FILES))
+    source = f"""
+    return {{ main = function()
+      local pid = process.spawn_monitored("app:worker", "app:processes", "{what}")
+      time.sleep("100ms") -- a piece is on its way
+      process.terminate(pid)
+      return process.events():receive().result.error:message()
+    end }}
+    """
+    opened: list[Any] = []
+    whole = DirectoryVolume.open
+
+    def watched(self: DirectoryVolume, path: str, mode: str) -> Any:
+        opened.append(whole(self, path, mode))
+        return opened[-1]
+
+    monkeypatch.setattr(DirectoryVolume, "open", watched)
+    threading.Timer(0.3, go_on.set).start()
+    got = run_application(tmp_path, source, modules="process, time", entries=BUSY)
+    assert got == "process terminated"
+    assert opened
+    assert all(file.closed for file in opened)
+    if what == "extract":
+        assert list((tmp_path / "data/out").iterdir()) == []

@@ -103,7 +103,9 @@ class Writer:
             return
         self._closed = True
         try:
-            if not self._broken and not self._busy:
+            if self._broken:
+                self._packer.abandon()
+            elif not self._busy:  # else whoever writes abandons it
                 self._packer.finish()
                 self._target.put_now(self._collector.taken())
         finally:
@@ -167,6 +169,8 @@ class Writer:
             raise
         finally:
             self._busy = False
+            if self._closed:  # the process has ended meanwhile
+                self._packer.abandon()
 
     async def add(self, name: str, data: Any, options: Any = None) -> bool:
         """Add an entry: a string, or what a stream or a file gives."""

@@ -5,6 +5,7 @@ Source: modules-data 6.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import tarfile
 import warnings
@@ -51,6 +52,10 @@ class Packer(Protocol):
 
     def finish(self) -> None:
         """End the archive."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of an archive that is not going to be whole; never fails."""
         ...
 
 
@@ -102,6 +107,12 @@ class _ZipPacker:
             self.end()
         self._zip.close()
 
+    def abandon(self) -> None:
+        for part in (self._entry, self._zip):
+            if part is not None:
+                with contextlib.suppress(Exception):
+                    part.close()
+
 
 class _TarPacker:
     def __init__(self, file: Any, *, owns: bool = True) -> None:
@@ -151,3 +162,8 @@ class _TarPacker:
         self._put(bytes(-self._written % _RECORD))
         if self._owns:
             self._file.close()
+
+    def abandon(self) -> None:
+        if self._owns:
+            with contextlib.suppress(Exception):
+                self._file.close()
