@@ -22,6 +22,7 @@ local rawtype, rawnext, rawmt, setrawmt =
   raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable
 local error, floor, math_type = raw.error, raw.math.floor, raw.math.type
 local push, wake, park, may_wait = P.push, P.wake, P.park, P.may_wait
+local yield, SYS = raw.coroutine.yield, P.SYS
 
 local STATE, CASE = P.key("channel state"), P.key("case")
 local methods, case_events = {}, {}
@@ -318,10 +319,12 @@ local function wait_send(st, v)
   may_wait(task, "channel:send")
   task.seq = task.seq + 1
   add_sender(st, task, v, false)
-  local ok, err = park(task)
+  yield(SYS)
+  local ok, err = task.a, task.b -- `park` in place, here and below: the turns of every message
   if ok then
     return true
   end
+  task.b = nil
   return nil, err
 end
 
@@ -333,23 +336,45 @@ function methods.send(ch, v)
   if st.closed then
     error("send on closed channel", 2)
   end
-  if offer(st, v) then
+  local task = st.rt
+  if task and st.n == 0 and not st.rq and task.seq == st.rs and not task.claim then
+    -- One receiver waits, and nothing else is to be looked at: `offer` in place.
+    local case = st.rc
+    st.rt, st.rc = nil, nil
+    wake(task, v, true, case)
+    return true
+  elseif offer(st, v) then
     return true
   end
   return wait_send(st, v)
 end
 
 local function receive(st)
-  local ready, v, ok = poll(st)
-  if ready then
-    return v, ok
+  local source = st.source
+  if st.n > 0 or st.st or st.closed then
+    local ready, v, ok = poll(st)
+    if ready then
+      return v, ok
+    end
+  elseif source then
+    local ready, v = source(st, true)
+    if ready then
+      return v, true
+    end
   end
   local task = P.current
   may_wait(task, "channel:receive")
-  task.seq = task.seq + 1
-  add_receiver(st, task, false)
-  v, ok = park(task)
-  return v, ok
+  local seq = task.seq + 1
+  task.seq = seq
+  if st.rt then
+    add_receiver(st, task, false)
+  else
+    st.rt, st.rs, st.rc = task, seq, false
+  end
+  yield(SYS)
+  local v = task.a
+  task.a = nil
+  return v, task.b
 end
 
 function methods.receive(ch)

@@ -102,7 +102,10 @@ local function let_rest(proc, message)
     rest = { h = 1, t = 1 }
     proc.rest = rest
   end
-  append(rest, message, arrival(proc))
+  local seq, t = (proc.arrivals or 0) + 1, rest.t -- `append` in place
+  proc.arrivals = seq
+  rest[t], rest[t + 1] = message, seq
+  rest.t = t + 2
   local counts = proc.counts
   if counts then
     local topic = message[TOPIC]
@@ -115,7 +118,14 @@ local function take_rest(proc)
   if not rest or rest.h == rest.t then
     return nil
   end
-  local message = (first(rest))
+  local h = rest.h -- `first` in place
+  local message = rest[h]
+  rest[h], rest[h + 1] = nil, nil
+  if h + 2 == rest.t then
+    rest.h, rest.t = 1, 1
+  else
+    rest.h = h + 2
+  end
   local counts = proc.counts
   if counts then
     local topic = message[TOPIC]
@@ -172,11 +182,9 @@ local function subscription_source(st, wanted)
 end
 
 local function inbox_source(st, wanted)
-  if wanted then
-    local message = take_rest(st.proc)
-    if message then
-      return true, message
-    end
+  local rest = st.proc.rest
+  if wanted and rest and rest.h ~= rest.t then
+    return true, take_rest(st.proc)
   end
   return false
 end
@@ -208,7 +216,13 @@ function P.deliver(proc, message)
   end
   local inbox = proc.inbox
   if inbox then
-    local task, case = take_receiver(inbox)
+    local task, case = inbox.rt, nil
+    if task and not inbox.rq and task.seq == inbox.rs and not task.claim then
+      case = inbox.rc -- `take_receiver` in place
+      inbox.rt, inbox.rc = nil, nil
+    else
+      task, case = take_receiver(inbox)
+    end
     if task then
       return wake(task, message, true, case)
     elseif inbox.closed then
