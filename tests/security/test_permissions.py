@@ -834,6 +834,34 @@ def test_a_denial_of_another_resource_does_not_matter(tmp_path: Path) -> None:
     assert not problems, "\n".join(problems)
 
 
+def test_a_strict_runtime_denies_everything_without_an_identity(tmp_path: Path) -> None:
+    """PERM-0b: no gate has a way around the decision."""
+    (tmp_path / ".wippy.yaml").write_text(
+        'version: "1.0"\nsecurity: {strict_mode: true}\n'
+    )
+    rows = ",\n".join(f"function() {row.lua} end" for row in ROWS)
+    source = (
+        f"{HEAD}\nlocal rows = {{\n{rows}\n}}\n"
+        "return {main = function(numbers) local out = {} for _, n in ipairs(numbers) do"
+        " out[n] = __told(pcall(rows[n])) end return out end}"
+    )
+    found = run_application(
+        tmp_path,
+        source,
+        list(range(1, len(ROWS) + 1)),
+        modules=MODULES.replace(" ", ", "),
+        entries=ENTRIES.partition("  - name: probe")[0],
+    )
+    problems = [
+        f"{row.action}: {row.lua}\n  got {outcome}"
+        for row, outcome in zip(ROWS, found, strict=True)
+        if not matches(row.denied, outcome)
+        and not re.search("not allowed|permission denied|PermissionDenied", outcome)
+        and not re.search("got no value|a nil value", outcome)  # no identity to give
+    ]
+    assert not problems, "\n".join(problems)
+
+
 def test_a_service_may_not_listen_on_a_network_that_is_denied(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

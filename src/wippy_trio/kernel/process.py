@@ -35,6 +35,7 @@ from trio.lowlevel import (
 )
 
 from wippy_trio.kernel.exit import Exit, exit_of_exception
+from wippy_trio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from wippy_trio.kernel.pid import Pid
 
 __all__ = ["Body", "Process"]
+
+log = get_logger(__name__)
 
 
 class Closable(Protocol):
@@ -296,6 +299,19 @@ class Process:
         elif self._finishing is None:
             nursery.cancel_scope.cancel()
         return True
+
+    def clean_up(self) -> None:
+        """Carry out what was registered for the end, the last one first.
+
+        `end` does so; whoever goes on for an ended process does it once more when that
+        is over. One that fails is logged, and the others follow.
+        """
+        while cleanups := self.take_cleanups():
+            for cleanup in reversed(cleanups):
+                try:
+                    cleanup()
+                except Exception as error:  # noqa: BLE001 - the rest follows all the same
+                    log.error("cleanup.failed", error=repr(error))  # noqa: TRY400
 
     def _disturbed(self, _raise_cancel: Any) -> Abort:
         self._asleep = None  # it is woken already: another wake would be one too many

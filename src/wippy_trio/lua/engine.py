@@ -317,6 +317,7 @@ class VmEngine:
     def forget(self, process: Process) -> None:
         """Release what the bridge holds for a process."""
         number = process.pid.number
+        process.clean_up()  # what a call made that it left behind
         if number in self.commands.owned:
             self.commands.release(number)
         self.upgradable.discard(number)
@@ -382,6 +383,8 @@ class VmEngine:
             tag, value = commands.failure(function, error)
         finally:
             self._calling -= 1
+            if process.exit is not None and process.pid.number not in self.detached:
+                process.clean_up()  # it ended while this was on its last step
         return process.pid.number, call, tag, value
 
     async def _run_detached(self, *args: Any) -> None:

@@ -94,8 +94,13 @@ def subscribe(system: str | None, kind: str | None) -> int:
         if _open.pop(number, None) is not None:
             unsubscribe()
 
-    _open[number] = end
-    process.on_end(end)
+    withdraw = process.on_end(end)
+
+    def finish() -> None:
+        withdraw()
+        end()
+
+    _open[number] = finish
     return number
 
 

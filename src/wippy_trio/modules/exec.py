@@ -31,6 +31,8 @@ from wippy_trio.sdk import (
 from wippy_trio.sdk.executors import split_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wippy_trio.sdk import Runtime
     from wippy_trio.sdk.executors import Executor
 
@@ -73,23 +75,37 @@ class _Pipe(Source):
 
     readable = True
 
-    def __init__(self) -> None:
+    def __init__(self, over: Callable[[], None]) -> None:
+        """Make one.
+
+        Args:
+          over: Is told when nothing will be read any more.
+        """
         self.stream: trio.abc.ReceiveStream | None = None
+        self.open = True
+        self._over = over
 
     async def read(self, most: int) -> bytes:
         """Read what has been written."""
         if self.stream is None:
             raise InternalError("the command has not been started", retryable=False)
         try:
+            if not self.open:
+                return b""
             with hold_time():
-                return bytes(await self.stream.receive_some(most))
+                data = bytes(await self.stream.receive_some(most))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise InternalError(f"read: {error}", retryable=False) from error
+        if not data:
+            await self.close()
+        return data
 
     async def close(self) -> None:
         """Close our end."""
+        self.open = False
         if self.stream is not None:
             await self.stream.aclose()
+        self._over()
 
 
 @MODULE.handle
@@ -107,6 +123,8 @@ class Process:
         self._running: trio.Process | None = None
         self._over = False
         self._starting = False
+        self._stdin_closed = False
+        self._withdraw: Callable[[], None] | None = None
 
     def __str__(self) -> str:
         return f"exec.Process{{{self._words[0]}}}"
@@ -149,18 +167,29 @@ class Process:
                     f"{self._words[0]}: {error}", retryable=False
                 ) from error
         self._running = running
+        self._withdraw = owner.on_end(self._abandon)
         for name, pipe in pipes.items():
             pipe.stream = getattr(running, name)
-        if owner.alive:
-            owner.on_end(self._abandon)
-        else:
-            self._abandon()
+            if not pipe.open and pipe.stream is not None:
+                await pipe.stream.aclose()
         return True
 
     def _abandon(self) -> None:
         """See to the command when nobody owns it any more."""
         if self._running is not None:
             self._runtime.nursery.start_soon(_finish, self._running)
+
+    def _settle(self) -> None:
+        """Forget the end of the owner once nothing is left to be seen to."""
+        running = self._running
+        if (
+            running is not None
+            and self._withdraw is not None
+            and running.returncode is not None
+            and self._stdin_closed
+            and not any(pipe.open for pipe, _ in self._pipes.values())
+        ):
+            self._withdraw()
 
     def _output(self, name: str) -> Stream:
         if self._over:
@@ -172,7 +201,7 @@ class Process:
                     f"{name}: ask for the stream before the command is started",
                     retryable=False,
                 )
-            pipe = _Pipe()
+            pipe = _Pipe(self._settle)
             found = self._pipes[name] = (pipe, Stream(pipe))
         return found[1]
 
@@ -190,6 +219,7 @@ class Process:
         assert running.stdin is not None
         try:
             if not data:
+                self._stdin_closed = True
                 await running.stdin.aclose()
             else:
                 with hold_time():
@@ -217,7 +247,16 @@ class Process:
         with hold_time():
             code = await running.wait()
         self._over = True
+        await self._ended()
         return code if code >= 0 else KILLED
+
+    async def _ended(self) -> None:
+        """Close the input of a command that has ended."""
+        assert self._running is not None
+        assert self._running.stdin is not None
+        self._stdin_closed = True
+        await trio.aclose_forcefully(self._running.stdin)
+        self._settle()
 
     @method(pair=False)
     def close(self, force: bool | None) -> bool:
@@ -228,7 +267,16 @@ class Process:
             if running is not None and running.poll() is None:
                 with contextlib.suppress(OSError):
                     running.send_signal(signal.SIGKILL if force else signal.SIGTERM)
+            if running is not None:
+                self._runtime.nursery.start_soon(self._reap)
         return True
+
+    async def _reap(self) -> None:
+        """Wait for the end of a command that was asked to stop."""
+        assert self._running is not None
+        with hold_time():
+            await self._running.wait()
+        await self._ended()
 
 
 async def _finish(running: trio.Process) -> None:

@@ -65,12 +65,19 @@ class _BodySource(Source):
 
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
+        nursery = current_runtime().nursery
+        self._withdraw = current_process().on_end(
+            lambda: nursery.start_soon(exchange.close)
+        )
 
     async def read(self, most: int) -> bytes:
         data: bytes = await self._exchange.read(most)
+        if not data:
+            self._withdraw()  # at the end the connection is free already
         return data
 
     async def close(self) -> None:
+        self._withdraw()
         await self._exchange.close()
 
 
@@ -78,11 +85,7 @@ async def _perform(method: str, url: str, options: RequestOptions) -> dict[str, 
     exchange = await _client().begin(method, url, options)
     answer: dict[str, Any] = exchange.head()
     if options.stream:
-        stream = Stream(_BodySource(exchange))
-        process = current_process()
-        runtime = current_runtime()
-        process.on_end(lambda: runtime.nursery.start_soon(exchange.close))
-        return answer | {"body_size": -1, "stream": stream}
+        return answer | {"body_size": -1, "stream": Stream(_BodySource(exchange))}
     try:
         pieces, size = [], 0
         while piece := await exchange.read(CHUNK):

@@ -164,8 +164,13 @@ class Instance:
             if _watching.pop(number, None) is not None:
                 unwatch()
 
-        _watching[number] = end
-        process.on_end(end)
+        withdraw = process.on_end(end)
+
+        def finish() -> None:
+            withdraw()
+            end()
+
+        _watching[number] = finish
         return number, now
 
     @method(pair=False)

@@ -196,6 +196,11 @@ async def connect(url: str, options: Any) -> Any:
         raise InternalError("the process has ended", retryable=False)
     # Its task is the runtime's, so that it can say goodbye when the process has ended.
     scope = runtime.nursery
-    process.on_end(lambda: scope.start_soon(connection.leave))
-    process.start_soon(connection.run)
+    withdraw = process.on_end(lambda: scope.start_soon(connection.leave))
+
+    async def run() -> None:
+        await connection.run()
+        withdraw()
+
+    process.start_soon(run)
     return Client(connection)
