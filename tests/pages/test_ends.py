@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from wippy_trio.kernel import Process
 from wippy_trio.loading import load_project
 from wippy_trio.runtime.boot import RunningRuntime, running
 
@@ -139,9 +140,12 @@ def _left(runtime: Any) -> dict[str, int]:
 
 async def _settled(runtime: Any, wanted: dict[str, int] | None) -> dict[str, int]:
     """Wait for the machine's processes to be reaped, up to some seconds."""
-    for _ in range(500):
+    same = 0
+    before: dict[str, int] = {}
+    for _ in range(1000):
         left = _left(runtime)
-        if left == wanted or (wanted is None and left["children"] == 0):
+        same, before = same + 1 if left == before else 0, left
+        if left == wanted or (wanted is None and not left["children"] and same > 30):
             break
         await trio.sleep(0.01)
     return left
@@ -166,6 +170,101 @@ def test_nothing_is_left(tmp_path: Path) -> None:
                 left = await _settled(runtime, first)
                 first = first or left
                 assert left == first, mode
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        trio.run(main)
+
+
+CLOSING = """
+
+return {main = function()
+  local v = fs.get("app:files")
+  for _ = 1, 20 do
+    events.subscribe("x"):close()
+    pg.open("app:groups"):monitor("a"):close()
+    system.lock.acquire("l")
+    system.lock.release("l")
+    v:open("f", "w"):close()
+    local p = exec.get("app:shell"):exec("echo 1")
+    local s = p:stdout_stream()
+    p:start()
+    s:read()
+    s:read()
+    p:wait()
+    local r = http_client.get("http://127.0.0.1:18474/long", {stream = true})
+    r.stream:read(1)
+    r.stream:close()
+  end
+  return 1
+end}
+"""
+
+
+def test_what_is_closed_is_not_kept_for_the_end(tmp_path: Path) -> None:
+    """A process that goes on for long keeps no list of what it once had."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/_index.yaml").write_text(INDEX)
+    (tmp_path / "src/leak.lua").write_text(CLOSING)
+    (tmp_path / "src/driver.lua").write_text(DRIVER)
+    most: list[int] = []
+    original = Process.on_end
+
+    def counted(self: Process, cleanup: Any) -> Any:
+        withdraw = original(self, cleanup)
+        most.append(len(self._cleanups or ()))
+        return withdraw
+
+    async def main() -> None:
+        async with running(RunningRuntime(load_project(tmp_path))) as runtime:
+            assert await runtime.call("app:leak") == 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setattr(Process, "on_end", counted)
+        trio.run(main)
+    assert len(most) > 100
+    assert max(most) <= 3
+
+
+def test_whoever_hears_of_an_end_finds_everything_free(tmp_path: Path) -> None:
+    """The caller of a function, and the watcher of a process, go on after clean-up."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/_index.yaml").write_text(INDEX)
+    (tmp_path / "src/leak.lua").write_text("""
+      return {main = function(how)
+        local ok = system.lock.acquire("l")
+        pg.open("app:groups"):join("g")
+        if how == "fail" then error("on purpose") end
+        return ok
+      end}
+    """)
+    (tmp_path / "src/driver.lua").write_text("""
+      local function free()
+        local g = pg.open("app:groups")
+        local ok = system.lock.acquire("l")
+        system.lock.release("l")
+        return ok and #g:get_members("g") == 0
+      end
+      return {main = function()
+        local out = {}
+        funcs.call("app:leak")
+        out[1] = free()
+        funcs.call("app:leak", "fail")
+        out[2] = free()
+        process.spawn_monitored("app:leaker", "app:processes")
+        process.events():receive()
+        out[3] = free()
+        process.spawn_monitored("app:leaker", "app:processes", "fail")
+        process.events():receive()
+        out[4] = free()
+        return out
+      end}
+    """)
+
+    async def main() -> None:
+        async with running(RunningRuntime(load_project(tmp_path))) as runtime:
+            assert await runtime.call("app:driver") == [True] * 4
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)

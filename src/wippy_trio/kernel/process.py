@@ -259,10 +259,14 @@ class Process:
         """Do what was registered for the end, the last one first.
 
         An engine calls it before `end` where somebody is going to hear of the end, who
-        may then want what the process held.
+        may then want what the process held, and after it for what went on. One that
+        fails is logged, and the others follow.
         """
         while self._cleanups:
-            self._cleanups.pop()()
+            try:
+                self._cleanups.pop()()
+            except Exception as error:  # noqa: BLE001 - the rest follows all the same
+                log.error("cleanup.failed", error=repr(error))  # noqa: TRY400
         self._cleanups = None
 
     def end(self, exit: Exit, *, told: Body | None = None) -> bool:  # noqa: A002 - the field's word
@@ -299,19 +303,6 @@ class Process:
         elif self._finishing is None:
             nursery.cancel_scope.cancel()
         return True
-
-    def clean_up(self) -> None:
-        """Carry out what was registered for the end, the last one first.
-
-        `end` does so; whoever goes on for an ended process does it once more when that
-        is over. One that fails is logged, and the others follow.
-        """
-        while cleanups := self.take_cleanups():
-            for cleanup in reversed(cleanups):
-                try:
-                    cleanup()
-                except Exception as error:  # noqa: BLE001 - the rest follows all the same
-                    log.error("cleanup.failed", error=repr(error))  # noqa: TRY400
 
     def _disturbed(self, _raise_cancel: Any) -> Abort:
         self._asleep = None  # it is woken already: another wake would be one too many

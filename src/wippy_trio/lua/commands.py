@@ -152,6 +152,7 @@ class Commands:
             "call": self.call,
             "attempt": self.attempt,
             "release_names": self.release_names,
+            "clean_up": self.clean_up_after,
             "upper": upper,
             "lower": lower,
             "matches": matches,
@@ -476,6 +477,12 @@ class Commands:
 
     def unregister(self, name: bytes) -> bool:
         return self.node.names.unregister(text(name))
+
+    def clean_up_after(self, number: int) -> None:
+        """Clean up what modules made for a process that has just ended in the VM."""
+        process = self.node.processes.get(number)
+        if process is not None:
+            process.clean_up()
 
     def release_names(self, number: int, detached: bool) -> None:
         process = self.node.processes.get(number)

@@ -25,6 +25,7 @@ local function note_call(task)
     calls = {}
     proc.calls = calls
   end
+  proc.touched = true
   last_call = last_call + 1
   task.seq = task.seq + 1
   calls[last_call] = task
@@ -148,6 +149,13 @@ local function checked(kind, v, i, name, class)
   return bad(i, name, WANTED[kind], v)
 end
 
+-- Note that Python may keep something for the running process, and give its number.
+local function touch()
+  local proc = P.current.proc
+  proc.touched = true
+  return proc.n
+end
+
 -- Build the closure for one function description:
 -- { name=, fid=, async=, kinds = {{kind, optional, class}, ...}, rest = kind or nil, shape = }
 -- shape 1: values as they come; 2: value, nil or nil, err.
@@ -189,7 +197,7 @@ local function build(spec, offset)
     -- For the Lua part of a module: `true` or `false` and what the method gives, or the tag
     -- and the wire of an error.
     return function(self, ...)
-      return host.call(fid, P.current.proc.n, self[OBJECT], ...)
+      return host.call(fid, touch(), self[OBJECT], ...)
     end
   elseif spec.async then
     return function(...)
@@ -210,11 +218,11 @@ local function build(spec, offset)
       local wire = pack_values(count, unpack(args, 1, count))
       local tag, value
       if not can_wait(task) then
-        tag, value = host.call(fid, task.proc.n, wire)
+        tag, value = host.call(fid, touch(), wire)
       else
         tag = 5 -- it has to run in a thread
         if #wire < offload then
-          tag, value = host.attempt(fid, task.proc.n, wire)
+          tag, value = host.attempt(fid, touch(), wire)
         end
         if tag == 5 then
           begin_call(task, fid, wire)
@@ -225,7 +233,7 @@ local function build(spec, offset)
     end
   elseif scalars and n == 0 and not rest then
     return function()
-      local tag, value = host.call(fid, P.current.proc.n)
+      local tag, value = host.call(fid, touch())
       return outcome(tag, value, shape)
     end
   elseif scalars and n == 1 and not rest then
@@ -238,21 +246,21 @@ local function build(spec, offset)
       else
         a = checked(kind, a, 1, name, class)
       end
-      local tag, value = host.call(fid, P.current.proc.n, a)
+      local tag, value = host.call(fid, touch(), a)
       return outcome(tag, value, shape)
     end
   elseif scalars then
     return function(...)
       local args = { ... }
       local count = convert(select("#", ...), args)
-      local tag, value = host.call(fid, P.current.proc.n, unpack(args, 1, count))
+      local tag, value = host.call(fid, touch(), unpack(args, 1, count))
       return outcome(tag, value, shape)
     end
   end
   return function(...)
     local args = { ... }
     local count = convert(select("#", ...), args)
-    local tag, value = host.call(fid, P.current.proc.n, pack_values(count, unpack(args, 1, count)))
+    local tag, value = host.call(fid, touch(), pack_values(count, unpack(args, 1, count)))
     return outcome(tag, value, shape)
   end
 end

@@ -602,6 +602,14 @@ local function report(proc, code, value, detached)
   emit(OUT.EXIT, proc.n, code, value, detached)
 end
 
+-- Clean up what Python keeps for an ended process: before its caller or anybody else hears of the
+-- end, so that they find its locks free and its files closed.
+local function clean_up(proc)
+  if proc.touched then
+    host.clean_up(proc.n)
+  end
+end
+
 -- An error as it leaves a process (P-24, P-25, P-31, E-45).
 local function crossing(e)
   return P.crossing_error(e)
@@ -614,6 +622,7 @@ local function fail(proc, e)
   end
   local call = proc.call
   P.drop(proc)
+  clean_up(proc)
   if call then
     P.call_over(proc, call, nil, e, not proc.crashed)
   end
@@ -637,6 +646,7 @@ function P.returned(proc, value, second)
   elseif proc.shared then
     P.close_shared(proc)
   end
+  clean_up(proc)
   if call then
     P.call_over(proc, call, value, nil, true)
   end
@@ -678,6 +688,7 @@ function P.kill(proc, linked)
   end
   local call = proc.call
   P.drop(proc)
+  clean_up(proc)
   if call then
     P.call_over(proc, call, nil, P.error_new(
       linked and "linked process failed" or "process terminated", P.errors.INTERNAL, nil))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from wippy_trio.duration import parse_seconds
+from wippy_trio.modules._arguments import named
 from wippy_trio.sdk import InvalidError
 
 __all__ = [
@@ -68,10 +69,10 @@ def read_call(options: dict[str, Any]) -> CallOptions:
         seconds = parse_seconds(timeout)
     elif timeout is not None and timeout != "":
         if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
-            raise _wrong(f"timeout: wanted seconds or a duration, got {timeout!r}")
+            raise _wrong(f"timeout: wanted seconds or a duration, got {named(timeout)}")
         seconds = float(timeout)
     if not seconds > 0:
-        raise _wrong(f"timeout: wanted more than 0, got {timeout!r}")
+        raise _wrong(f"timeout: wanted more than 0, got {named(timeout)}")
     return CallOptions(registry.rstrip("/"), _text(options, "token"), seconds)
 
 
@@ -80,7 +81,7 @@ def _text(options: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _wrong(f"{name}: wanted a text, got {value!r}")
+        raise _wrong(f"{name}: wanted a text, got {named(value)}")
     return value
 
 
@@ -94,7 +95,7 @@ def _count(options: dict[str, Any], name: str) -> int | None:
         or value != value // 1
         or value < 1
     ):
-        raise _wrong(f"{name}: wanted a whole number above 0, got {value!r}")
+        raise _wrong(f"{name}: wanted a whole number above 0, got {named(value)}")
     return int(value)
 
 
@@ -102,7 +103,7 @@ def _enumerated(options: dict[str, Any], name: str) -> str:
     value = _text(options, name)
     prefix, known = _PREFIXES[name]
     if value and value not in known:
-        raise _wrong(f"{name}: wanted one of {', '.join(known)}, got {value!r}")
+        raise _wrong(f"{name}: wanted one of {', '.join(known)}, got {named(value)}")
     return prefix + value.upper() if value else ""
 
 
@@ -124,7 +125,8 @@ def module_message(given: Any) -> dict[str, Any]:
         if isinstance(org, str) and org and isinstance(name, str) and name:
             return {"org": org, "name": name}
     raise _wrong(
-        f"module: wanted org/name, an id or a table with org and name, got {given!r}"
+        "module: wanted org/name, an id or a table with org and name,"
+        f" got {named(given)}"
     )
 
 
@@ -162,7 +164,8 @@ def version_message(given: Any, *, required: bool) -> dict[str, Any] | None:
             if isinstance(value, str) and value:
                 return {field: value}
     raise _wrong(
-        f"version: wanted a text, or a table with id, version or label, got {given!r}"
+        "version: wanted a text, or a table with id, version or label,"
+        f" got {named(given)}"
     )
 
 
@@ -203,5 +206,5 @@ def flag(options: dict[str, Any], name: str) -> bool:
     """Read a truth."""
     value = options.get(name, False)
     if not isinstance(value, bool):
-        raise _wrong(f"{name}: wanted true or false, got {value!r}")
+        raise _wrong(f"{name}: wanted true or false, got {named(value)}")
     return value

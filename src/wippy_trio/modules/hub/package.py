@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wippy_trio.modules._arguments import named
 from wippy_trio.modules.hub.asking import options_of
 from wippy_trio.sdk import InvalidError, NotFoundError, method
 from wippy_trio.sdk.module import handle_class
@@ -69,7 +70,7 @@ class Package:
         kind, with_data = wanted.get("kind"), wanted.get("include_data", True)
         if not isinstance(with_data, bool):
             raise InvalidError(
-                f"include_data: wanted true or false, got {with_data!r}",
+                f"include_data: wanted true or false, got {named(with_data)}",
                 retryable=False,
             )
         return [

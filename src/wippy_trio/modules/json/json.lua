@@ -315,7 +315,7 @@ end
 
 local function encode(v)
   if rawtype(v) ~= "table" then
-    return F.encode(v)
+    return encode_there(v)
   end
   out, tables, floats, places, fractions = {}, 0, {}, {}, 0
   local n = write(v, 0, 1)
