@@ -84,7 +84,7 @@ class FileSource(Source):
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError) as error:
-            raise InternalError(f"seek: {error}", retryable=False) from error
+            raise InternalError(str(error), retryable=False, context="seek") from error
 
 
 _WHENCE = {"set": io.SEEK_SET, "cur": io.SEEK_CUR, "end": io.SEEK_END}

@@ -95,7 +95,7 @@ class _Pipe(Source):
             with hold_time():
                 data = bytes(await self.stream.receive_some(most))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise InternalError(f"read: {error}", retryable=False) from error
+            raise InternalError(str(error), retryable=False, context="read") from error
         if not data:
             await self.close()
         return data
@@ -347,7 +347,9 @@ def get(id: str) -> Any:  # noqa: A002 - its name
     try:
         found = current_runtime().resources.get(id)
     except Error as error:
-        raise InternalError(f"acquire executor: {error}", retryable=False) from error
+        raise InternalError(
+            str(error), retryable=False, context="acquire executor"
+        ) from error
     if not hasattr(found, "check"):
         raise InvalidError(f"{id} is not an executor", retryable=False)
     return ExecutorHandle(found)
