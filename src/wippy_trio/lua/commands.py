@@ -17,7 +17,7 @@ from wippy_trio.errors import Error, InternalError, InvalidError, NotFoundError
 from wippy_trio.kernel import Channel, Context, Pid
 from wippy_trio.logs import get_logger
 from wippy_trio.lua.body import to_bytes
-from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.codec import decode, encode, reader
 from wippy_trio.lua.crossing import HANDLE_CLASS
 from wippy_trio.lua.functions import (
     MisuseError,
@@ -141,6 +141,7 @@ class Commands:
         self.owned: dict[int, set[int]] = {}  # owner: numbers of objects
         self._plans: dict[tuple[bytes, bytes], _Plan] = {}
         self._last_object = 0
+        self._read = reader(self.find_object)
         self.kept: list[list[Callable[[], None]]] = []  # of the chunks of functions
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -736,17 +737,21 @@ class Commands:
 
     def arguments(self, function: HostFunction, wire: bytes) -> list[Any]:
         """Read arguments that crossed in the wire format."""
-        values = list(decode(wire, handles=self.find_object))
-        for position, parameter in enumerate(function.parameters):
-            if position >= len(values):
-                break
-            value = values[position]
-            if parameter.kind == "s" and isinstance(value, bytes):
-                values[position] = self._text(function, position, value)
-            elif parameter.kind == "y" and isinstance(value, str):
-                values[position] = value.encode()
-            elif parameter.kind == "m" and isinstance(value, list):
+        values = list(self._read(wire))
+        for position, (parameter, value) in enumerate(
+            zip(function.parameters, values, strict=False)
+        ):
+            kind = type(value)
+            if kind is bytes:
+                if parameter.kind == "s":
+                    values[position] = self._text(function, position, value)
+            elif kind is str:
+                if parameter.kind == "y":
+                    values[position] = value.encode()
+            elif kind is list and parameter.kind == "m":
                 values[position] = dict(enumerate(value, 1))
+        if function.rest is None:
+            return values
         start = len(function.parameters)
         if function.rest == "y":
             values[start:] = [
