@@ -94,7 +94,7 @@ class ChangeStream:
         self._subscription = subscription
         self._begun = False
         self._over = False
-        current_process().on_end(self._close)
+        self._withdraw = current_process().on_end(self._close)
 
     def __str__(self) -> str:
         return f"cdc.Stream{{{self._source.id}}}"
@@ -120,12 +120,14 @@ class ChangeStream:
     @method(pair=False)
     def close(self) -> bool:
         """End the subscription; nothing happens the second time."""
+        self._withdraw()
         self._close()
         return True
 
     @method(pair=False)
     def release(self) -> bool:
         """Do the same, by its other name."""
+        self._withdraw()
         self._close()
         return True
 
