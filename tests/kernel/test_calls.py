@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -201,3 +203,26 @@ async def test_a_host_that_stops_keeps_no_task() -> None:
         again.end(Exit.normal(again.pid))
         await host.stop(grace=1)
         assert host.state == "stopped"
+
+
+async def test_an_idle_life_task_keeps_nothing_of_the_last_life() -> None:
+    async def call(_what: object) -> object:
+        return _what
+
+    class What:
+        """Something that a call is given and returns."""
+
+    async with open_host() as host:
+        process = born(host)
+        what = What()
+        kept: list[weakref.ref[Any]] = [weakref.ref(process), weakref.ref(what)]
+        process.call_soon(call, lambda _outcome: None, what)
+        await wait_all_tasks_blocked()
+        del what
+        gc.collect()
+        assert kept[1]() is None, "not while the process lives on either"
+        process.end(Exit.normal(process.pid))
+        del process
+        await wait_all_tasks_blocked()
+        gc.collect()
+        assert kept[0]() is None

@@ -14,6 +14,7 @@ from wippy_trio.errors import UnavailableError
 from wippy_trio.kernel.events import Cancel
 from wippy_trio.kernel.exit import Exit
 from wippy_trio.kernel.pid import NOBODY
+from wippy_trio.kernel.process import live
 
 if TYPE_CHECKING:
     from wippy_trio.kernel.node import Node
@@ -95,11 +96,7 @@ class Host:
                 task_status.started()
                 while True:
                     await self._births.wait()
-                    for _ in range(min(BIRTHS_A_STEP, len(self._newborn))):
-                        process = self._newborn.popleft()
-                        if process.exit is None:
-                            name = process.entry or "process"
-                            lives.start_soon(self._live, process, name=name)
+                    self._start_lives(lives)
                     if not self._newborn:
                         self._births = trio.Event()
                     else:
@@ -111,22 +108,20 @@ class Host:
             self._newborn.clear()
             self._stopped.set()
 
-    async def _live(self, process: Process) -> None:
-        """Be the life task of a process, and then perhaps of another."""
-        await process.live()
-        if process.body.run is not None:
-            return  # what a coroutine function leaves in its task is nobody's business
-        del process
-        place: _Place | None = None
-        while self.state == "running" and len(self._idle) < MOST_IDLE:
-            place = place or _Place()
-            self._idle.append(place)
-            await wait_task_rescheduled(functools.partial(self._disturbed, place))
-            next_one, place.process = place.process, None
-            if next_one is None:
-                return
-            await next_one.live()
-            del next_one
+    def _start_lives(self, lives: trio.Nursery) -> None:
+        for _ in range(min(BIRTHS_A_STEP, len(self._newborn))):
+            process = self._newborn.popleft()
+            if process.exit is None:
+                lives.start_soon(live, process, name=process.entry or "process")
+
+    async def next_life(self) -> Process | None:
+        """Wait for the next process that needs a life task, if one more may wait."""
+        if self.state != "running" or len(self._idle) >= MOST_IDLE:
+            return None
+        place = _Place()
+        self._idle.append(place)
+        await wait_task_rescheduled(functools.partial(self._disturbed, place))
+        return place.process
 
     def _disturbed(self, place: _Place, _raise_cancel: Any) -> Abort:
         if place in self._idle:

@@ -308,48 +308,62 @@ class Process:
         self._asleep = None  # it is woken already: another wake would be one too many
         return Abort.SUCCEEDED
 
-    async def live(self) -> None:
-        """Be the life task: open the nursery, run the body, close it again."""
-        if self.exit is not None:
-            return
-        try:
-            async with trio.open_nursery() as nursery:
-                self.nursery = nursery
-                for fn, args in self._early or ():
-                    nursery.start_soon(fn, *args)
-                self._early = None
-                run = self.body.run
-                if run is None:  # here and not in a body: three coroutines less to keep
-                    task = current_task()
-                    while self.exit is None:
-                        job, self._job = self._job, None
-                        if job is None:
-                            self._asleep = task
-                            await wait_task_rescheduled(self._disturbed)
-                            continue
-                        fn, done, args = job
-                        outcome = await fn(*args)
-                        if self.exit is None:
-                            self._finishing = task
-                            try:
-                                done(outcome)
-                            finally:
-                                self._finishing = None
-                            if self._job is not None:
-                                await checkpoint()
-                else:
-                    self.end(Exit.normal(self.pid, await run(self)))
-        except Exception as error:  # noqa: BLE001 - becomes the exit
-            self.end(exit_of_exception(self.pid, error))
-        except BaseExceptionGroup as group:
-            # A cancellation from outside met an exception of a clean-up: that one is
-            # this process's own affair, and only the rest goes on.
-            self.end(Exit.shutdown(self.pid))
-            _, rest = group.split(Exception)
-            assert rest is not None  # test_lives: an error in a clean-up
-            raise rest from None
-        except BaseException:
-            self.end(Exit.shutdown(self.pid))
-            raise
-        finally:
-            self.nursery = None
+
+async def live(process: Process) -> None:
+    """Be the life task of a process: open its nursery, run the body, close it again.
+
+    And then, if it was that of a body that runs elsewhere, of another process: what a
+    coroutine function leaves in its task is nobody's business. All is in one coroutine,
+    because each takes memory in every process that lives.
+    """
+    life: Process | None = process
+    del process  # nothing here may keep one that has ended
+    while life is not None:
+        if life.exit is None:
+            try:
+                async with trio.open_nursery() as nursery:
+                    life.nursery = nursery
+                    early, life._early = life._early, None
+                    while early:
+                        fn, args = early.pop(0)
+                        nursery.start_soon(fn, *args)
+                        del fn, args
+                    run = life.body.run
+                    if run is None:
+                        task = current_task()
+                        while life.exit is None:
+                            job, life._job = life._job, None
+                            if job is None:
+                                life._asleep = task
+                                await wait_task_rescheduled(life._disturbed)
+                                continue
+                            outcome = await job[0](*job[2])
+                            if life.exit is None:
+                                life._finishing = task
+                                try:
+                                    job[1](outcome)
+                                finally:
+                                    life._finishing = None
+                                if life._job is not None:
+                                    await checkpoint()
+                            job = outcome = None
+                    else:
+                        life.end(Exit.normal(life.pid, await run(life)))
+            except Exception as error:  # noqa: BLE001 - becomes the exit
+                life.end(exit_of_exception(life.pid, error))
+            except BaseExceptionGroup as group:
+                # A cancellation from outside met an exception of a clean-up: that one
+                # is this process's own affair, and only the rest goes on.
+                life.end(Exit.shutdown(life.pid))
+                _, rest = group.split(Exception)
+                assert rest is not None  # test_lives: an error in a clean-up
+                raise rest from None
+            except BaseException:
+                life.end(Exit.shutdown(life.pid))
+                raise
+            finally:
+                life.nursery = None
+        host = life.host if life.body.run is None else None
+        life = run = job = outcome = None
+        if host is not None:
+            life = await host.next_life()
