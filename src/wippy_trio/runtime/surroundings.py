@@ -176,12 +176,18 @@ class EngineSurroundings:
         self.runtime.program_log(process, level, message, location, fields)
 
     def exited(self, process: Process) -> None:
-        """Log an abnormal end with its Lua stack."""
+        """Log an abnormal end with its Lua stack.
+
+        The failure of a process is an error, for nobody may watch it. That of a function,
+        whose caller is told, and an end that somebody asked for are details.
+        """
         ended = process.exit
         if ended is None or ended.error is None or log.silent:
             return
-        log.debug(
-            "process.exited",
+        called = process.pid.host == process.entry
+        failed = ended.reason == "failed" and not called
+        (log.error if failed else log.debug)(
+            "process failed" if failed else "process.exited",
             pid=str(process.pid),
             entry=process.entry,
             reason=ended.reason,
