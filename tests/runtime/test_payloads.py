@@ -198,7 +198,7 @@ def test_our_reader_agrees_with_the_library(data: bytes) -> None:
         expected = msgspec.msgpack.decode(data)
     except (ValueError, TypeError):
         return
-    if "Ext(" in repr(expected) or "datetime" in repr(expected):
+    if "Ext" in repr(expected) or "datetime" in repr(expected):
         return  # they are left to the library
     assert repr(_Unpacker(data).whole()) == repr(as_text(expected))
 
