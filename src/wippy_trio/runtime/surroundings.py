@@ -178,8 +178,8 @@ class EngineSurroundings:
     def exited(self, process: Process) -> None:
         """Log an abnormal end with its Lua stack.
 
-        The failure of a process is an error, for nobody may watch it. That of a function,
-        whose caller is told, and an end that somebody asked for are details.
+        The failure of a process is an error: maybe nobody watches it. That of a
+        function, whose caller is told, and an end that was asked for are details.
         """
         ended = process.exit
         if ended is None or ended.error is None or log.silent:
