@@ -65,7 +65,7 @@ async def test_what_is_over_leaves_nothing(program: str) -> None:
                 held.environments,
                 held.timers,
                 alive,
-                len(b.engine.commands.objects) + len(b.node.topology),
+                len(b.engine.modules.objects) + len(b.node.topology),
                 held.bytes,
             )
 

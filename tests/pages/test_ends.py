@@ -132,8 +132,8 @@ def _left(runtime: Any) -> dict[str, int]:
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "children": _children(),
         "subscribers": len(runtime.bus._subscribers),
-        "objects": len(runtime.engine.commands.objects),
-        "numbers": len(runtime.engine.commands._numbers),
+        "objects": len(runtime.engine.modules.objects),
+        "numbers": len(runtime.engine.modules._numbers),
         "processes": len(runtime.node.processes),
     }
 

@@ -220,7 +220,7 @@ async def test_many_births_leave_nothing(tmp_path: Path) -> None:
                 held.timers,
                 sum(isinstance(thing, Process) for thing in gc.get_objects()),
                 len(runtime.node.topology) + len(runtime.node.names),
-                len(engine.commands.objects) + len(engine._births),
+                len(engine.modules.objects) + len(engine._births),
                 len(engine._calls) + len(engine._remote),
                 trio.lowlevel.current_statistics().tasks_living,
                 threading.active_count(),

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from wippy_trio.kernel import Event, Process
     from wippy_trio.lua.channels import VmChannels
 
-__all__ = ["LuaBody", "to_bytes"]
+__all__ = ["LuaBody", "text", "to_bytes"]
+
+
+def text(data: bytes) -> str:
+    """Read a name, topic or id of a program; any bytes survive."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def to_bytes(text: str) -> bytes:

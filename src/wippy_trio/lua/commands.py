@@ -1,4 +1,4 @@
-"""The Python functions that the prelude calls: admission, fates, modules, permissions.
+"""The Python functions that the prelude calls: admission, fates, permissions.
 
 Every one returns at once and never enters a VM. No exception leaves one: `protect`
 catches everything and returns ``(False, kind, message, retryable, details)``, which the
@@ -13,19 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from wippy_trio.duration import parse_nanoseconds
-from wippy_trio.errors import Error, InternalError, InvalidError, NotFoundError
-from wippy_trio.kernel import Channel, Context, Pid
+from wippy_trio.errors import InternalError, InvalidError, NotFoundError
+from wippy_trio.kernel import Context, Pid
 from wippy_trio.logs import get_logger
-from wippy_trio.lua.body import to_bytes
-from wippy_trio.lua.codec import decode, encode, reader
-from wippy_trio.lua.crossing import HANDLE_CLASS
-from wippy_trio.lua.functions import (
-    MisuseError,
-    TooLongError,
-    attempted_in_place,
-    describe_function,
-    running_process,
-)
+from wippy_trio.lua.body import text, to_bytes
+from wippy_trio.lua.codec import decode, encode
+from wippy_trio.lua.module_calls import failure_of
 from wippy_trio.lua.type_pools import matches
 from wippy_trio.lua.unicode import lower, upper
 
@@ -34,29 +27,15 @@ if TYPE_CHECKING:
 
     from wippy_trio.kernel import Host, Process
     from wippy_trio.lua.engine import VmEngine
-    from wippy_trio.lua.functions import HandleClass, HostFunction, ModuleDescription
 
-__all__ = ["Commands", "failure_of"]
+__all__ = ["Commands"]
 
 log = get_logger(__name__)
-
-
-def text(data: bytes) -> str:
-    """Read a name, topic or id of a program; any bytes survive."""
-    return data.decode("utf-8", "surrogateescape")
 
 
 def inherited(frame: Any) -> Any:
     """Give the frame of a caller to what it calls or spawns, if it says so."""
     return frame if getattr(frame, "inherited", False) else None
-
-
-def failure_of(error: BaseException) -> Error:
-    """Turn what a host function raised into the error that a program sees."""
-    if isinstance(error, Error):
-        return error
-    log.error("host_function.failed", error=repr(error), exc_info=error)
-    return InternalError(f"internal fault, please report it: {error!r}")
 
 
 def run_clock() -> Callable[[], float]:
@@ -106,23 +85,6 @@ class _Plan(NamedTuple):
     text: bytes
 
 
-class _Shown:
-    """An object that programs hold, and by how many handles.
-
-    Attributes:
-      owner: Number of the process whose handles they are; 0 for the chunks' ones.
-      value: The object.
-      handles: How many there are: all of them are equal to the program (core G-7).
-    """
-
-    __slots__ = ("handles", "owner", "value")
-
-    def __init__(self, owner: int, value: Any) -> None:
-        self.owner = owner
-        self.value = value
-        self.handles = 1
-
-
 ELSEWHERE = -1
 """Stands for the unit of a process that is born in another VM."""
 
@@ -133,25 +95,17 @@ class Commands:
     def __init__(self, engine: VmEngine) -> None:
         self.engine = engine
         self.node = engine.node
-        self.functions: list[HostFunction] = []
-        self._classes: dict[type, int] = {}
-        self._class_list: list[tuple[HandleClass, bytes]] = []
-        self.objects: dict[int, _Shown] = {}
-        self._numbers: dict[tuple[int, int], int] = {}  # owner, identity: number
-        self.owned: dict[int, set[int]] = {}  # owner: numbers of objects
         self._plans: dict[tuple[bytes, bytes], _Plan] = {}
-        self._last_object = 0
-        self._read = reader(self.find_object)
-        self.kept: list[list[Callable[[], None]]] = []  # of the chunks of functions
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """Give the functions by the names the prelude knows."""
+        modules = self.engine.modules
         plain: dict[str, Callable[..., Any]] = {
             "clock": run_clock(),
             "perf": self.engine.slice_clock,
             "wall": self.wall,
-            "call": self.call,
-            "attempt": self.attempt,
+            "call": modules.call,
+            "attempt": modules.attempt,
             "release_names": self.release_names,
             "clean_up": self.clean_up_after,
             "upper": upper,
@@ -164,7 +118,6 @@ class Commands:
             "admit_call",
             "birth_elsewhere",
             "unborn",
-            "loaded",
             "unit",
             "chunk",
             "plain_chunk",
@@ -191,12 +144,13 @@ class Commands:
             "parse_duration",
             "payload_decode",
             "payload_encode",
-            "module",
-            "class_",
             "kernel_channels",
         )
         for name in names:
-            plain[name.rstrip("_")] = protect(getattr(self, name))
+            plain[name] = protect(getattr(self, name))
+        plain["module"] = protect(modules.module)
+        plain["class"] = protect(modules.class_)
+        plain["loaded"] = protect(self.loaded)
         for name, command in self.engine.channels.commands().items():
             plain[name] = protect(command)
         return plain
@@ -237,7 +191,7 @@ class Commands:
         """Apply what a spawner or executor carries over the caller's context."""
         if not overrides:
             return parent
-        (changes,) = decode(overrides, handles=self.find_object)
+        (changes,) = decode(overrides, handles=self.engine.modules.find_object)
         values = changes.get("context")
         return Context(
             values={**parent.values, **values} if values else parent.values,
@@ -523,6 +477,9 @@ class Commands:
         context = self._context(process.context, overrides or None)
         return self.engine.call_remote(process, text(id), decode(wire), context)
 
+    def loaded(self, number: int) -> None:
+        self.engine.modules.keep(self._process(number))
+
     def cancel_call(self, ticket: int) -> None:
         self.engine.cancel_remote(ticket)
 
@@ -536,255 +493,3 @@ class Commands:
     def payload_encode(self, kind: bytes, wire: bytes) -> tuple[Any, ...]:
         (value,) = decode(wire)
         return True, self.engine.surroundings.write_payload(text(kind), value)
-
-    # -- modules -------------------------------------------------------------------
-
-    def module(self, name: bytes) -> bytes:
-        return encode([self._describe(self.engine.surroundings.module(text(name)))])
-
-    def _describe(self, module: ModuleDescription) -> dict[str, Any]:
-        return {
-            "name": module.name,
-            "functions": [self._add(function) for function in module.functions],
-            "classes": [self._describe_class(cls) for cls in module.classes],
-            "constants": dict(module.constants),
-            "tables": {
-                name: self._describe(table) for name, table in module.tables.items()
-            },
-            "source": module.source,
-        }
-
-    def _add(self, function: HostFunction) -> dict[str, Any]:
-        self.functions.append(function)
-        return describe_function(function, len(self.functions) - 1)
-
-    def _describe_class(self, handle: HandleClass) -> dict[str, Any]:
-        known = self._classes.get(handle.cls)
-        if known is None:
-            known = len(self._class_list)
-            self._classes[handle.cls] = known
-            description = {
-                "id": known,
-                "name": handle.name,
-                "methods": [self._add(method) for method in handle.methods],
-            }
-            self._class_list.append((handle, encode([description])))
-        (description,) = decode(self._class_list[known][1])
-        return dict(description)
-
-    def class_(self, key: int) -> bytes:
-        return self._class_list[key][1]
-
-    def add_class(self, handle: HandleClass) -> None:
-        """Make a class known before a module names it."""
-        self._describe_class(handle)
-
-    def handle_of(self, value: Any) -> tuple[Any, int] | None:
-        """Give the numbers of the handle for an object, if its class is known."""
-        if isinstance(value, Channel):
-            return self.engine.channels.handle_of(value)
-        for cls in type(value).__mro__:
-            key = self._classes.get(cls)
-            if key is not None:
-                break
-        else:
-            handle = getattr(type(value), "__lua_handle__", None)
-            if handle is None:
-                return None
-            self._describe_class(handle)
-            key = self._classes[handle.cls]
-        process = running_process.get()
-        owner = 0 if process is None else process.pid.number
-        known = self._numbers.get((owner, id(value)))
-        if known is not None:
-            self.objects[known].handles += 1
-            return key, known
-        self._last_object += 1
-        number = self._last_object
-        if process is not None and process.exit and owner not in self.engine.detached:
-            return key, number  # it ended meanwhile: nobody will ever use this
-        self.objects[number] = _Shown(owner, value)
-        self._numbers[owner, id(value)] = number
-        self.owned.setdefault(owner, set()).add(number)
-        return key, number
-
-    def find_object(self, key: Any, number: int) -> Any:
-        """Give the object of a handle, or a channel.
-
-        Raises:
-          InvalidError: It was released.
-        """
-        if key == HANDLE_CLASS:
-            return self.engine.channels.table.find(key, number)
-        try:
-            return self.objects[number].value
-        except KeyError:
-            raise InvalidError("the handle was released with its process") from None
-
-    def release(self, owner: int) -> None:
-        """Forget the objects of an ended process."""
-        for number in self.owned.pop(owner, ()):
-            found = self.objects.pop(number, None)
-            if found is not None:
-                self._numbers.pop((owner, id(found.value)), None)
-
-    def loaded(self, number: int) -> None:
-        """Let what the chunk of a function made live as long as its state.
-
-        The call that loaded the state ends; others go on with what the chunk keeps in
-        its locals. What was to be cleaned up is, when the engine closes.
-        """
-        process = self._process(number)
-        cleanups = process.take_cleanups()
-        if cleanups:
-            self.kept.append(cleanups)
-        for key in self.owned.pop(number, ()):
-            found = self.objects[key]
-            del self._numbers[found.owner, id(found.value)]
-            found.owner = 0
-            self._numbers.setdefault((0, id(found.value)), key)
-            self.owned.setdefault(0, set()).add(key)
-
-    def clean_up(self) -> None:
-        """Clean up after the chunks of functions."""
-        for cleanups in reversed(self.kept):
-            for cleanup in reversed(cleanups):
-                try:
-                    cleanup()
-                except Exception as error:  # noqa: BLE001 - the rest follows all the same
-                    log.error("cleanup.failed", error=repr(error))  # noqa: TRY400
-        self.kept.clear()
-
-    def freed(self, numbers: list[int]) -> None:
-        """Forget objects whose handles the collector freed."""
-        for number in numbers:
-            found = self.objects.get(number)
-            if found is None:
-                continue
-            found.handles -= 1
-            if found.handles:
-                continue
-            del self.objects[number]
-            key = (found.owner, id(found.value))
-            if self._numbers.get(key) == number:
-                del self._numbers[key]
-            owned = self.owned.get(found.owner)
-            if owned is not None:
-                owned.discard(number)
-
-    # -- calls of module functions -----------------------------------------------------
-
-    def call(self, fid: int, number: int, *args: Any) -> tuple[Any, ...]:
-        """Run a plain module function in place: a tag and a value."""
-        function = self.functions[fid]
-        process = self.node.processes.get(number) or self.engine.detached.get(number)
-        token = running_process.set(process)
-        try:
-            if function.flat:
-                found = self.find_object(0, args[0])
-                given: tuple[Any, ...] = function.fn(found, *args[1:])
-                return given
-            if function.scalars:
-                values = self.scalars(function, args)
-            else:
-                values = self.arguments(function, args[0])
-            return self.result(function, function.fn(*values))
-        except Exception as raised:  # noqa: BLE001 - no exception reaches a program
-            return self.failure(function, raised)
-        finally:
-            running_process.reset(token)
-
-    def attempt(self, fid: int, number: int, wire: bytes) -> tuple[int, Any]:
-        """Run a function in place that may ask for a thread: then the tag is 5."""
-        function = self.functions[fid]
-        process = self.node.processes.get(number) or self.engine.detached.get(number)
-        token, mark = running_process.set(process), attempted_in_place.set(True)
-        try:
-            return self.result(function, function.fn(*self.arguments(function, wire)))
-        except TooLongError:
-            return 5, None
-        except Exception as raised:  # noqa: BLE001 - no exception reaches a program
-            return self.failure(function, raised)
-        finally:
-            attempted_in_place.reset(mark)
-            running_process.reset(token)
-
-    def failure(self, function: HostFunction, raised: Exception) -> tuple[int, bytes]:
-        """Encode what a module function raised; tag 3 is raised in Lua."""
-        if isinstance(raised, MisuseError):
-            return 3, encode([raised.message])
-        error = failure_of(raised)
-        if error.retryable is None:
-            error.retryable = False
-        raises = function.raises is not None and isinstance(error, function.raises)
-        return 3 if raises else 2, encode([error])
-
-    def scalars(self, function: HostFunction, args: tuple[Any, ...]) -> list[Any]:
-        """Read arguments that crossed as they are."""
-        values: list[Any] = []
-        parameters = function.parameters
-        for position, value in enumerate(args):
-            kind = (
-                parameters[position].kind
-                if position < len(parameters)
-                else function.rest
-            )
-            if kind == "s" and value is not None:
-                values.append(self._text(function, position, value))
-            else:
-                values.append(value)
-        return values
-
-    def arguments(self, function: HostFunction, wire: bytes) -> list[Any]:
-        """Read arguments that crossed in the wire format."""
-        values = list(self._read(wire))
-        for position, (parameter, value) in enumerate(
-            zip(function.parameters, values, strict=False)
-        ):
-            kind = type(value)
-            if kind is bytes:
-                if parameter.kind == "s":
-                    values[position] = self._text(function, position, value)
-            elif kind is str:
-                if parameter.kind == "y":
-                    values[position] = value.encode()
-            elif kind is list and parameter.kind == "m":
-                values[position] = dict(enumerate(value, 1))
-        if function.rest is None:
-            return values
-        start = len(function.parameters)
-        if function.rest == "y":
-            values[start:] = [
-                v.encode() if isinstance(v, str) else v for v in values[start:]
-            ]
-        elif function.rest == "s":
-            values[start:] = [
-                self._text(function, at, v) if isinstance(v, bytes) else v
-                for at, v in enumerate(values[start:], start)
-            ]
-        return values
-
-    @staticmethod
-    def _text(function: HostFunction, position: int, value: bytes) -> str:
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InvalidError(
-                f"{function.name}: argument {position + 1}: wanted UTF-8 text,"
-                f" got bytes that are not ({error.reason} at byte {error.start})"
-            ) from None
-
-    def result(self, function: HostFunction, value: Any) -> tuple[int, Any]:
-        """Encode a result: tag 0 as it is, 1 in the wire format."""
-        if function.many:
-            for item in value:
-                if isinstance(item, Error) and item.retryable is None:
-                    item.retryable = False  # core G-3, as for raised ones
-            return 1, encode(value, handles=self.handle_of)
-        if value is None or isinstance(value, (bool, float, bytes)):
-            return 0, value
-        if isinstance(value, str):
-            return 0, to_bytes(value)
-        if type(value) is int and -(2**63) <= value < 2**63:
-            return 0, value
-        return 1, encode([value], handles=self.handle_of, mark_objects=function.marks)

@@ -29,9 +29,10 @@ from wippy_trio.lua.body import LuaBody, to_bytes
 from wippy_trio.lua.channels import VmChannels
 from wippy_trio.lua.chunks import Chunks
 from wippy_trio.lua.codec import decode, encode
-from wippy_trio.lua.commands import Commands, failure_of
+from wippy_trio.lua.commands import Commands
 from wippy_trio.lua.crossing import KernelChannels
 from wippy_trio.lua.functions import running_process
+from wippy_trio.lua.module_calls import ModuleCalls, failure_of
 from wippy_trio.lua.type_pools import TypePools
 from wippy_trio.lua.units import Units
 from wippy_trio.lua.vm import VM, VmValue
@@ -120,6 +121,7 @@ class VmEngine:
             self.types = sharing.types
             self.upgradable = sharing.upgradable
             self.channels = VmChannels(node, sharing.channels.table)
+        self.modules = ModuleCalls(self)
         self.commands = Commands(self)
         self._vm_options: dict[str, Any] = {
             "seed": seed,
@@ -260,7 +262,7 @@ class VmEngine:
             elif op == RELEASED:
                 self.channels.release(entries[i + 1], entries[i + 2])
             elif op == FREED:
-                self.commands.freed(decode(entries[i + 1])[0])
+                self.modules.freed(decode(entries[i + 1])[0])
 
     @staticmethod
     def _settle(
@@ -318,8 +320,8 @@ class VmEngine:
         """Release what the bridge holds for a process."""
         number = process.pid.number
         process.clean_up()  # what a call made that it left behind
-        if number in self.commands.owned:
-            self.commands.release(number)
+        if number in self.modules.owned:
+            self.modules.release(number)
         self.upgradable.discard(number)
 
     # -- broken VMs ------------------------------------------------------------------
@@ -368,19 +370,19 @@ class VmEngine:
         self, process: Process, call: int, fid: int, wire: bytes
     ) -> _Answer:
         """Carry out one host call for a process; it catches broadly."""
-        commands = self.commands
-        function = commands.functions[fid]
+        modules = self.modules
+        function = modules.functions[fid]
         running_process.set(process)
         self._calling += 1
         try:
-            values = commands.arguments(function, wire)
+            values = modules.arguments(function, wire)
             run: Any = function.threaded or function.fn
-            tag, value = commands.result(function, await run(*values))
+            tag, value = modules.result(function, await run(*values))
         except Exception as raised:  # noqa: BLE001 - becomes the answer
             error: Exception = raised
             while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
                 error = error.exceptions[0]
-            tag, value = commands.failure(function, error)
+            tag, value = modules.failure(function, error)
         finally:
             self._calling -= 1
             if process.exit is not None and process.pid.number not in self.detached:
@@ -434,7 +436,7 @@ class VmEngine:
 
         Checkpoint: always. If cancelled, the newborn ends.
         """
-        wire = encode(args, handles=self.commands.handle_of)
+        wire = encode(args, handles=self.modules.handle_of)
         process, unit = self.admit(
             id, host, context=context, name=name, monitor=monitor, link=link
         )
@@ -549,7 +551,7 @@ class VmEngine:
 
         Checkpoint: always. If cancelled, the call ends.
         """
-        wire = encode(args, handles=self.commands.handle_of) if args else None
+        wire = encode(args, handles=self.modules.handle_of) if args else None
         self._last_ticket += 1
         ticket = self._last_ticket
         pending = self._calls[ticket] = _Pending()
@@ -578,7 +580,7 @@ class VmEngine:
         else:
             # Read now: the VM may forget its handles after this step.
             try:
-                values = decode(wire, handles=self.commands.find_object)
+                values = decode(wire, handles=self.modules.find_object)
             except Error as error:
                 self._settle(pending, None, error)
             else:
@@ -614,7 +616,7 @@ class VmEngine:
         try:
             with scope:
                 result = await self.surroundings.call(process, id, args, context)
-                tag, value = 1, encode([result], handles=self.commands.handle_of)
+                tag, value = 1, encode([result], handles=self.modules.handle_of)
         except Exception as raised:  # noqa: BLE001 - becomes the answer
             tag, value = 2, encode([failure_of(raised)])
         self._remote.pop(ticket, None)
@@ -630,7 +632,7 @@ class VmEngine:
 
     def feed(self, number: int, topic: str, value: Any) -> None:
         """Put a value into a system topic (``@...``) of a process."""
-        wire = encode([value], handles=self.commands.handle_of)
+        wire = encode([value], handles=self.modules.handle_of)
         self.vm.post(door.TOPIC, number, to_bytes(topic), wire)
 
     def protect_process(self, process: Process) -> None:

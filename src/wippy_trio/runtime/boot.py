@@ -222,7 +222,7 @@ class RunningRuntime:
             log.warning("shutdown timed out", timeout_s=limit)
         for host in list(self.node.hosts.values()):
             await host.stop(0.0)
-        self.engine.commands.clean_up()
+        self.engine.modules.clean_up()
         await self.resources.close()
         if self.tracing is not None:
             await self.tracing.aclose()

@@ -627,7 +627,7 @@ def test_a_hello_request_leaves_nothing_behind(tmp_path: Path) -> None:
             assert after.processes == before.processes
             assert after.tasks == before.tasks
             assert after.bytes - before.bytes < 20_000
-            assert not engine.commands.objects
+            assert not engine.modules.objects
             assert not engine.call_frames
             assert len(gc.get_objects()) - objects < 200
 

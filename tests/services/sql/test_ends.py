@@ -198,7 +198,7 @@ end }"""
             assert rows == [{"n": 0}]
             stats = database.statistics()
             assert stats["open_connections"] == stats["idle"]
-            assert runtime.engine.commands.objects == {}
+            assert runtime.engine.modules.objects == {}
 
     before = open_files()
     play(main)
