@@ -607,16 +607,14 @@ local function spec_with(spec, field, value)
 end
 P.spec_with = spec_with
 
-local function with(spec, field, value)
-  return setrawmt({ [SPEC] = spec_with(spec, field, value) }, EXECUTOR)
-end
-
+-- The denial of an action to the current process, or nothing.
 local function refused(action, resource, message)
   local me = P.current.proc
   if me.guard and not host.allowed(me.n, action, resource) then
     return P.error_new(message, K.PERMISSION_DENIED, false)
   end
 end
+P.refused = refused
 
 -- The denial of the network that options choose, or nothing.
 function P.network_refused(options)
@@ -626,48 +624,56 @@ function P.network_refused(options)
   end
 end
 
-function executor_methods.with_context(self, t)
-  local spec = spec_of(self)
-  if rawtype(t) ~= "table" or P.type(t) ~= "table" then
-    P.bad_argument(1, "with_context", "table", t)
-  end
-  local err = refused("funcs.context", "context",
-    "not allowed to call functions with custom context")
-  if err then
-    return nil, err
-  end
-  return with(spec, "context", P.context_values(spec.context, t, "with_context"))
-end
-
-local function identity(field, brand, label)
-  return function(self, v)
+-- Give a class `with_context`, `with_actor`, `with_scope` and `with_options`: handles whose calls
+-- carry something else. `spec_of(self)` is what they carry; `wrap(self, spec)` makes a handle.
+function P.add_spec_methods(methods, area, deed, spec_of, wrap)
+  function methods.with_context(self, t)
     local spec = spec_of(self)
-    if P.brand(v) ~= brand then
-      P.bad_argument(1, "with_" .. field, label, v)
+    if rawtype(t) ~= "table" or P.type(t) ~= "table" then
+      P.bad_argument(1, "with_context", "table", t)
     end
-    local err = refused("funcs.security", "security",
-      "not allowed to call functions with custom security context")
+    local err = refused(area .. ".context", "context", "not allowed to " .. deed
+      .. " with custom context")
     if err then
       return nil, err
     end
-    return with(spec, field, v)
+    local values = P.context_values(spec.context, t, "with_context")
+    return wrap(self, spec_with(spec, "context", values))
+  end
+
+  local function identity(field, brand, label)
+    return function(self, v)
+      local spec = spec_of(self)
+      if P.brand(v) ~= brand then
+        P.bad_argument(1, "with_" .. field, label, v)
+      end
+      local err = refused(area .. ".security", "security", "not allowed to " .. deed
+        .. " with custom security context")
+      if err then
+        return nil, err
+      end
+      return wrap(self, spec_with(spec, field, v))
+    end
+  end
+  methods.with_actor = identity("actor", "security.Actor", "Actor")
+  methods.with_scope = identity("scope", "security.Scope", "Scope")
+
+  function methods.with_options(self, t)
+    local spec = spec_of(self)
+    if rawtype(t) ~= "table" or P.type(t) ~= "table" then
+      P.bad_argument(1, "with_options", "table", t)
+    end
+    local err = P.network_refused(t)
+    if err then
+      return nil, err
+    end
+    return wrap(self, spec_with(spec, "options", copy(t)))
   end
 end
 
-executor_methods.with_actor = identity("actor", "security.Actor", "Actor")
-executor_methods.with_scope = identity("scope", "security.Scope", "Scope")
-
-function executor_methods.with_options(self, t)
-  local spec = spec_of(self)
-  if rawtype(t) ~= "table" or P.type(t) ~= "table" then
-    P.bad_argument(1, "with_options", "table", t)
-  end
-  local err = P.network_refused(t)
-  if err then
-    return nil, err
-  end
-  return with(spec, "options", copy(t))
-end
+P.add_spec_methods(executor_methods, "funcs", "call functions", spec_of, function(_, spec)
+  return setrawmt({ [SPEC] = spec }, EXECUTOR)
+end)
 
 function executor_methods.call(self, id, ...)
   return call_function("call", spec_of(self), id, ...)

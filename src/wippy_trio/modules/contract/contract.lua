@@ -4,18 +4,11 @@ local P, F = ...
 local raw = P.raw
 local rawtype, rawnext, rawmt, setrawmt, native_error =
   raw.type, raw.next, raw.getrawmetatable, raw.setrawmetatable, raw.error
-local host, text_argument, arguments, spec_with =
-  P.host, P.text_argument, P.arguments, P.spec_with
+local text_argument, arguments, spec_with, denied =
+  P.text_argument, P.arguments, P.spec_with, P.refused
 local definition, implementations, default, address, binding =
   F._definition, F._implementations, F._default, F._address, F._binding
 F._definition, F._implementations, F._default, F._address, F._binding = nil, nil, nil, nil, nil
-
-local function denied(action, resource, message)
-  local me = P.current.proc
-  if me.guard and not host.allowed(me.n, action, resource) then
-    return P.denied(message)
-  end
-end
 
 local function is_table(v)
   return rawtype(v) == "table" and P.type(v) == "table"
@@ -110,9 +103,9 @@ function CONTRACT.__tostring(self)
   return "contract.Contract{" .. self[SELF].id .. "}"
 end
 
-local function contract_of(self)
+local function contract_of(self, level)
   if rawtype(self) ~= "table" or rawmt(self) ~= CONTRACT then
-    native_error("contract expected, got " .. P.type(self), 3)
+    native_error("contract expected, got " .. P.type(self), level or 3)
   end
   return self[SELF]
 end
@@ -171,49 +164,11 @@ function contract_methods.open(self, id, scope)
   return open(id, known.id, known.spec, scope, "open")
 end
 
-function contract_methods.with_context(self, t)
-  local known = contract_of(self)
-  if not is_table(t) then
-    P.bad_argument(1, "with_context", "table", t)
-  end
-  local err = denied("contract.context", "context",
-    "not allowed to open contracts with custom context")
-  if err then
-    return nil, err
-  end
-  local values = P.context_values(known.spec.context, t, "with_context")
-  return wrap(known, spec_with(known.spec, "context", values))
-end
-
-local function identity(field, brand, label)
-  return function(self, v)
-    local known = contract_of(self)
-    if P.brand(v) ~= brand then
-      P.bad_argument(1, "with_" .. field, label, v)
-    end
-    local err = denied("contract.security", "security",
-      "not allowed to open contracts with custom security context")
-    if err then
-      return nil, err
-    end
-    return wrap(known, spec_with(known.spec, field, v))
-  end
-end
-
-contract_methods.with_actor = identity("actor", "security.Actor", "Actor")
-contract_methods.with_scope = identity("scope", "security.Scope", "Scope")
-
-function contract_methods.with_options(self, t)
-  local known = contract_of(self)
-  if not is_table(t) then
-    P.bad_argument(1, "with_options", "table", t)
-  end
-  local err = P.network_refused(t)
-  if err then
-    return nil, err
-  end
-  return wrap(known, spec_with(known.spec, "options", P.copy(t)))
-end
+P.add_spec_methods(contract_methods, "contract", "open contracts", function(self)
+  return contract_of(self, 4).spec
+end, function(self, spec)
+  return wrap(self[SELF], spec)
+end)
 
 -- The module -------------------------------------------------------------------------------------
 
