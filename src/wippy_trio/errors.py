@@ -27,6 +27,7 @@ __all__ = [
     "TimedOutError",
     "UnavailableError",
     "during",
+    "first_error",
 ]
 
 
@@ -120,6 +121,22 @@ def during(context: str) -> Iterator[None]:
     except Error as error:
         error.message, error.context = str(error), context
         raise
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> Error:
+    """Give the first of a group of errors.
+
+    Raises:
+      BaseExceptionGroup: The group itself, if something else is in it.
+    """
+    ours, rest = group.split(Error)
+    if rest is not None:
+        raise group
+    found: BaseException | None = ours
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, Error)
+    return found
 
 
 class InvalidError(Error):

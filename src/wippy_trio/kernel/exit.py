@@ -109,7 +109,7 @@ def exit_of_exception(pid: Pid, error: BaseException) -> Exit:
         return Exit.shutdown(pid)
     if isinstance(found, Error):
         return Exit.failed(pid, found.crossed())
-    log.warning(
+    log.error(
         "process.raised",
         pid=str(pid),
         error=repr(found),

@@ -14,6 +14,8 @@ import math
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from wippy_trio.expr.golayout import MONTHS, WEEKDAYS
+
 __all__ = ["shown"]
 
 _NUMBER = re.compile(r"(?P<group>#,##)?0(?:\.(?P<places>0+))?(?P<percent>%)?")
@@ -23,29 +25,7 @@ _TOKEN = re.compile(
     r"|ss|s|\.0+|\"[^\"]*\"|\\.|.",
     re.IGNORECASE | re.DOTALL,
 )
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-_DAYS = (
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-)
+_DAYS = WEEKDAYS[1:] + WEEKDAYS[:1]  # from Monday on
 _LONGEST = 200
 
 
@@ -124,9 +104,9 @@ def _part(token: str, at: dt.datetime, *, half: bool) -> str:
         "yyyy": f"{at.year:04d}",
         "yy": f"{at.year % 100:02d}",
         "y": f"{at.year % 100:02d}",
-        "mmmmm": _MONTHS[at.month - 1][0],
-        "mmmm": _MONTHS[at.month - 1],
-        "mmm": _MONTHS[at.month - 1][:3],
+        "mmmmm": MONTHS[at.month - 1][0],
+        "mmmm": MONTHS[at.month - 1],
+        "mmm": MONTHS[at.month - 1][:3],
         "mm": f"{at.month:02d}",
         "m": str(at.month),
         "dddd": _DAYS[at.weekday()],

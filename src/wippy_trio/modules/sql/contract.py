@@ -7,11 +7,12 @@ one that comes back is ``None``, bool, int, float or ``bytes``, as it enters a V
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 __all__ = ["Bound", "Database", "Done", "Given", "Rows", "Session"]
 
@@ -102,6 +103,15 @@ class Database(ABC):
     @abstractmethod
     def give_back(self, session: Session) -> None:
         """Return a session that no transaction is open in."""
+
+    @contextlib.asynccontextmanager
+    async def lend(self) -> AsyncIterator[Session]:
+        """Take a session for the length of a block."""
+        session = await self.acquire()
+        try:
+            yield session
+        finally:
+            self.give_back(session)
 
     @abstractmethod
     def abandon(self, session: Session) -> None:

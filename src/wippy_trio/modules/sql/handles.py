@@ -17,6 +17,7 @@ from wippy_trio.sdk import InvalidError, UnavailableError, method
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from wippy_trio.kernel import Process
     from wippy_trio.modules.sql.contract import Bound, Database, Rows, Session
@@ -97,11 +98,9 @@ class _Runner:
         self._results: dict[int, tuple[Rows, int]] = {}
         self._last = 0
 
-    @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Session]:
+    def _lend(self) -> AbstractAsyncContextManager[Session]:
         """Lend a session for one operation."""
         raise NotImplementedError
-        yield
 
     def _check(self) -> None:
         """Raise if the handle is no longer good."""
@@ -187,14 +186,9 @@ class DB(_Runner):
         if self._released:
             raise InvalidError("sql: the database handle is released", retryable=False)
 
-    @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Session]:
+    def _lend(self) -> AbstractAsyncContextManager[Session]:
         """Take a session from the pool."""
-        session = await self.database.acquire()
-        try:
-            yield session
-        finally:
-            self.database.give_back(session)
+        return self.database.lend()
 
     def _found(self, sql: bytes, params: list[Bound]) -> Rows | None:
         """Run a statement in place on a free session."""
@@ -353,18 +347,13 @@ class Statement(_Runner):
         if self._transaction is not None:
             self._transaction._check()
 
-    @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Session]:
+    def _lend(self) -> AbstractAsyncContextManager[Session]:
         """Take a session of the pool, or the one of the transaction."""
-        if self._transaction is not None:
-            async with self._transaction._lend() as session:
-                yield session
-            return
-        session = await self.database.acquire()
-        try:
-            yield session
-        finally:
-            self.database.give_back(session)
+        return (
+            self.database.lend()
+            if self._transaction is None
+            else self._transaction._lend()
+        )
 
     def _found(self, sql: bytes, params: list[Bound]) -> Rows | None:
         """Run it in place, if that is possible."""

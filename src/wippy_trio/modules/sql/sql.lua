@@ -104,6 +104,10 @@ local V = {
   end,
 }
 
+local function invalid(text)
+  return nil, P.error_new("sql: " .. text, INVALID, false)
+end
+
 -- The parameters of a call: false or the places of binary values, the count, the values.
 -- The length is the highest index, and holes are NULL.
 local function parameters(params)
@@ -112,7 +116,7 @@ local function parameters(params)
   end
   local real = rawtype(params) == "table" and P.contents(params)
   if not real then
-    return nil
+    return invalid("params: wanted a table, got " .. P.type(params))
   end
   local list, n, marks = {}, 0, false
   for k, v in rawnext, real do
@@ -133,11 +137,10 @@ local function parameters(params)
       end
     end
   end
+  if n > MOST_PARAMS then
+    return invalid(format("params: wanted at most %d, got %d", MOST_PARAMS, n))
+  end
   return marks and concat(marks, " "), n, list
-end
-
-local function invalid(text)
-  return nil, P.error_new("sql: " .. text, INVALID, false)
 end
 
 local function check_text(sql, name)
@@ -265,9 +268,7 @@ local function add_runners(class)
       P.may_wait(P.current, name)
       local marks, n, list = parameters(params)
       if marks == nil then
-        return invalid("params: wanted a table, got " .. P.type(params))
-      elseif n > MOST_PARAMS then
-        return invalid(format("params: wanted at most %d, got %d", MOST_PARAMS, n))
+        return nil, n
       end
       return run(self, sql, marks, n, list)
     end
@@ -338,9 +339,7 @@ do
     P.may_wait(P.current, name)
     local marks, n, list = parameters(params)
     if marks == nil then
-      return invalid("params: wanted a table, got " .. P.type(params))
-    elseif n > MOST_PARAMS then
-      return invalid(format("params: wanted at most %d, got %d", MOST_PARAMS, n))
+      return nil, n
     end
     if not effect then
       local tag, ticket = get.query_now(self, "", marks, unpack(list or {}, 1, n))

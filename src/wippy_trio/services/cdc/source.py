@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
+from wippy_trio.errors import first_error
 from wippy_trio.logs import get_logger
 from wippy_trio.sdk import (
     Error,
@@ -170,10 +171,7 @@ class CdcSource:
                 except Error as error:
                     failure = error
                 except BaseExceptionGroup as group:
-                    ours, rest = group.split(Error)
-                    if rest is not None:
-                        raise
-                    failure = _first(ours)
+                    failure = first_error(group)
         finally:
             with trio.move_on_after(GOODBYE_S, shield=True):
                 await self._say_goodbye(stream, failure)
@@ -467,9 +465,3 @@ async def drop_slot(admin: PostgresSession, slot: str) -> None:
 
 def _table(name: str) -> str:
     return ".".join(quoted(part) for part in name.split("."))
-
-
-def _first(group: Any) -> Error:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group if isinstance(group, Error) else InternalError(repr(group))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from wippy_trio.errors import first_error
 from wippy_trio.kernel import Context
 from wippy_trio.logs import get_logger
 from wippy_trio.sdk import (
     EntryKind,
     Error,
-    InternalError,
     InvalidError,
     NotFoundError,
     ServiceReport,
@@ -111,11 +111,7 @@ class _Consumer:
         except Error as error:
             failure = error
         except BaseExceptionGroup as group:
-            ours, rest = group.split(Error)
-            if rest is not None:
-                raise
-            assert ours is not None
-            failure = _first(ours)
+            failure = first_error(group)
         finally:
             self._gone.set()
         if failure is not None and not begun:
@@ -188,13 +184,6 @@ class _Consumer:
         if limit.cancelled_caught:
             self._scope.cancel()
             raise TimedOutError(f"consumer {self.id}: handlers did not end in time")
-
-
-def _first(group: BaseExceptionGroup[Any]) -> Error:
-    inner: Any = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    return inner if isinstance(inner, Error) else InternalError(repr(inner))
 
 
 class Consumers(EntryKind):
