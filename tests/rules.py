@@ -27,7 +27,6 @@ UNTESTED = {
     "X-6": "no code runs without a host context",
     "N-21": "there is no cluster in this version; N-20 says what registering gives",
     "L-25": "there are no remote nodes in this version",
-    "PERM-14": "the module pg is not built yet",
     "STD-31": "the runtime always configures a log; eval_runner has its own tests",
 }
 """Rules that nothing here can observe, and why."""

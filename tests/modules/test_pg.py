@@ -188,7 +188,7 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 def test_permissions(tmp_path: Path) -> None:
-    """One for each method, on the group (PG-12)."""
+    """One for each method, on the group (PG-12, core PERM-14)."""
 
     def allow(*actions: str) -> Context:
         rules = {"actions": list(actions), "resources": "*", "effect": "allow"}
